@@ -1,0 +1,1 @@
+CREATE INDEX `upstreams_chain` ON `upstreams` (`chain_id`);

@@ -1,0 +1,1 @@
+CREATE INDEX `change_log_age` ON `change_log` (`created_at`);

@@ -1,0 +1,1 @@
+CREATE INDEX `endpoints_org` ON `endpoints` (`org_id`,`id`);

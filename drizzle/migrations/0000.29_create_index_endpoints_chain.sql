@@ -1,0 +1,1 @@
+CREATE INDEX `endpoints_chain` ON `endpoints` (`chain_id`);

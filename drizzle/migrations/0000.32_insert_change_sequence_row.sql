@@ -1,0 +1,1 @@
+INSERT INTO `change_sequence` (`id`, `last_id`) VALUES (1, 0);
