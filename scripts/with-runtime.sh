@@ -91,13 +91,17 @@ is_alive() {
   kill -0 "$1" 2>/dev/null || [ -d "/proc/$1" ] || ps -p "$1" >/dev/null 2>&1
 }
 
-# Whether the holder of the lock is gone: its process has ended, or it has shown no sign of life for two minutes
-# (it touches the lock every 10 s; a number alone says little, as the system gives numbers out again).
+# Whether the holder of the lock is gone: it and the npm that it ran have ended (npm outlives a holder that was killed,
+# and goes on writing), or there was no sign of life for two minutes (it touches the lock every 10 s; a number alone
+# says little, as the system gives numbers out again).
 lock_is_stale() {
   [ -d "$lock" ] || return 1
   [ -n "$(find "$lock" -prune -mmin +2 2>/dev/null)" ] && return 0
-  holder=$(cat "$lock/pid" 2>/dev/null || true)
-  [ -n "$holder" ] && ! is_alive "$holder"
+  holders=$(cat "$lock/pid" "$lock/npm" 2>/dev/null || true)
+  [ -n "$holders" ] || return 1
+  for holder in $holders; do
+    if is_alive "$holder"; then return 1; fi
+  done
 }
 
 # Two may find the same stale lock: only who makes the second folder may remove the first, and looks once more.
@@ -113,9 +117,13 @@ break_stale_lock() {
 take_lock() {
   mkdir -p "$runtime" || fail "cannot write to $root: see the line above"
   waited=
-  until mkdir "$lock" 2>/dev/null; do
-    [ -d "$lock" ] || mkdir "$lock" || fail "cannot write to $runtime: see the line above"
-    if lock_is_stale; then
+  refused=0
+  until answer=$(mkdir "$lock" 2>&1); do
+    if [ ! -d "$lock" ]; then
+      # Either somebody released the lock just now, or this is no question of locks.
+      refused=$((refused + 1))
+      [ "$refused" -lt 5 ] || fail "cannot write to $runtime: $answer"
+    elif lock_is_stale; then
       break_stale_lock
     else
       [ -n "$waited" ] || say "waiting for another command that is installing into this clone"
@@ -153,18 +161,20 @@ npm_step() {
   started=$(date +%s)
   say "$label"
   (
-    while sleep 10 </dev/null >/dev/null 2>&1; do
-      touch "$lock"
+    while sleep 10 </dev/null >/dev/null 2>&1 && kill -0 "$$" 2>/dev/null; do
+      touch -c "$lock"
       say "  still at it: $label ($(($(date +%s) - started)) s)"
     done
   ) &
   ticker=$!
   run_npm "$@" --no-audit --no-fund --loglevel=error --no-progress </dev/null >"$log" 2>&1 &
   child=$!
+  printf '%s\n' "$child" >"$lock/npm"
   status=0
   wait "$child" || status=$?
   kill "$ticker" 2>/dev/null || true
   wait "$ticker" 2>/dev/null || true
+  rm -f "$lock/npm"
   child= ticker=
   [ "$status" -eq 0 ] || explain_failure "$label"
   say "  done in $(($(date +%s) - started)) s"
