@@ -10,7 +10,7 @@ import {
   rmSync,
   writeFileSync
 } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { readPrivateJson, writePrivateJson } from './private-file.ts'
 import { identify, isRunning, type ProcessIdentity } from './process-identity.ts'
 import { Setback } from './setback.ts'
@@ -30,6 +30,7 @@ export interface DataFolder {
 
 /** Throws Setback when the folder is somebody else's, or another process works in it. */
 export function claimDataFolder(path: string): DataFolder {
+  mkdirSync(dirname(path), { recursive: true })
   mkdirSync(path, { recursive: true, mode: 0o700 })
   const names = readdirSync(path)
   if (!names.includes(markerName)) {
