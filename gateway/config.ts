@@ -1,0 +1,167 @@
+// Every setting and every limit of the gateway, with its unit, its bound and its reason. Nothing else in gateway/ reads
+// the environment.
+import { availableParallelism, hostname } from 'node:os'
+import Type, { type Static } from 'typebox'
+import { ConfigurationError, readEnvironment } from '../drizzle/environment.ts'
+
+const port = (fallback: number, description: string) =>
+  Type.Integer({ default: fallback, minimum: 1, maximum: 65_535, description })
+const count = (fallback: number, minimum: number, maximum: number, description: string) =>
+  Type.Integer({ default: fallback, minimum, maximum, description })
+
+export const environmentSchema = Type.Object({
+  DATABASE_URL: Type.String({
+    pattern: '^mysql://',
+    description: 'the database, mysql://user:password@host:port/name'
+  }),
+  SECRET_KEY: Type.String({
+    minLength: 44,
+    description:
+      'the keys that seal what must be read again: 32 bytes in base64 (openssl rand -base64 32), the newest first, separated by commas'
+  }),
+  NODE_ID: Type.String({
+    default: '',
+    pattern: '^[A-Za-z0-9._:-]{0,64}$',
+    description: 'the name of this gateway among its siblings; by default host name and port'
+  }),
+  GATEWAY_HOST: Type.String({ default: '0.0.0.0', description: 'the address that serves RPC' }),
+  GATEWAY_PORT: port(8080, 'the port that serves RPC'),
+  GATEWAY_ADMIN_HOST: Type.String({
+    default: '127.0.0.1',
+    description: 'the address that serves health and metrics, which are private'
+  }),
+  GATEWAY_ADMIN_PORT: port(9090, 'the port that serves health and metrics'),
+  GATEWAY_THREADS: count(
+    availableParallelism(),
+    1,
+    256,
+    'worker threads; by default one for each core'
+  ),
+  TRUSTED_PROXIES: Type.Array(Type.String(), {
+    default: [],
+    description:
+      'addresses or CIDR blocks of the proxies in front, whose X-Forwarded-For is believed, separated by commas'
+  }),
+  LOG_LEVEL: Type.Union(
+    ['fatal', 'error', 'warn', 'info', 'debug', 'silent'].map((level) => Type.Literal(level)),
+    { default: 'info', description: 'the least severe level that is logged' }
+  ),
+
+  KEY_CACHE_TTL: count(3600, 1, 86_400, 'seconds for which a cached key is fresh'),
+  KEY_CACHE_STALE: count(
+    86_400,
+    0,
+    604_800,
+    'seconds after that for which it still serves while the database is down'
+  ),
+  KEY_CACHE_MAX: count(
+    50_000,
+    100,
+    5_000_000,
+    'keys that a thread caches; quick-lru holds up to twice as many, about 1 KB each'
+  ),
+  KEY_NEGATIVE_MAX: count(10_000, 100, 1_000_000, 'unknown keys that a thread remembers'),
+  KEY_NEGATIVE_TTL: count(30, 1, 3600, 'seconds for which an unknown key is not looked up again'),
+  KEY_LOOKUPS_MAX: count(
+    64,
+    1,
+    1000,
+    'key look-ups under way at once; a flood of unknown keys gets no further into the database'
+  ),
+  KEY_LOOKUP_QUEUE_MAX: count(
+    1000,
+    0,
+    100_000,
+    'key look-ups that wait; one more answers key_store_unavailable'
+  ),
+  CHANGE_POLL_MS: count(250, 10, 10_000, 'milliseconds between two looks at the change log'),
+
+  QUOTA_STATUS: Type.Union([Type.Literal(429), Type.Literal(402)], {
+    default: 429,
+    description: 'the HTTP status of quota_exceeded; no client library retries 402'
+  }),
+  LIMIT_SLOTS_MAX: count(
+    262_144,
+    1024,
+    8_388_608,
+    'endpoints and orgs with a limit that one gateway can hold; 16 bytes each'
+  ),
+
+  EXCHANGES_MAX: count(20_000, 1, 1_000_000, 'requests under way on one thread'),
+  REQUEST_BODY_BYTES_MAX: count(5_242_880, 1024, 268_435_456, 'bytes of a request body'),
+  REQUEST_BODIES_BYTES_MAX: count(
+    268_435_456,
+    1_048_576,
+    17_179_869_184,
+    'bytes of all request bodies on one thread'
+  ),
+  BATCH_ITEMS_MAX: count(1000, 1, 100_000, 'calls in one batch'),
+  ANSWER_BUFFER_BYTES_MAX: count(
+    262_144,
+    1024,
+    16_777_216,
+    'bytes of an answer that is held back until it is complete; a larger one is streamed'
+  ),
+  ANSWER_BYTES_MAX: count(268_435_456, 1024, 17_179_869_184, 'bytes of an answer'),
+
+  UPSTREAM_TIMEOUT_MS: count(
+    30_000,
+    100,
+    600_000,
+    'milliseconds from a request to the head of its answer, and between two pieces of the answer'
+  ),
+  UPSTREAM_CONNECT_TIMEOUT_MS: count(3000, 50, 60_000, 'milliseconds to connect to an upstream'),
+  UPSTREAM_CONNECTIONS_MAX: count(256, 1, 10_000, 'connections of one thread to one upstream'),
+  UPSTREAM_QUEUE_MAX: count(
+    1024,
+    0,
+    100_000,
+    'requests of one thread that wait for a connection to one upstream; one more answers overloaded'
+  ),
+  UPSTREAM_KEEP_ALIVE_MS: count(
+    4000,
+    100,
+    600_000,
+    'milliseconds for which an idle connection to an upstream is kept'
+  ),
+
+  METRICS_KEYS_MAX: count(2000, 0, 100_000, 'api keys with metric series of their own'),
+  DRAIN_DELAY_MS: count(
+    500,
+    0,
+    60_000,
+    'milliseconds between /readyz turning 503 and the end of new connections, for the load balancer to notice'
+  ),
+  DRAIN_TIMEOUT_MS: count(
+    25_000,
+    100,
+    600_000,
+    'milliseconds that requests under way get to finish at shutdown'
+  )
+})
+
+export type Config = Readonly<Static<typeof environmentSchema>> & {
+  /** SECRET_KEY, split. */
+  readonly secretKeys: readonly string[]
+  readonly nodeId: string
+}
+
+/** Throws ConfigurationError with every problem. */
+export function readConfig(
+  env: Readonly<Record<string, string | undefined>> = process.env
+): Config {
+  const values = readEnvironment(environmentSchema, env)
+  const secretKeys = values.SECRET_KEY.split(',').map((key) => key.trim())
+  if (secretKeys.some((key) => Buffer.from(key, 'base64').length !== 32)) {
+    throw new ConfigurationError([
+      'SECRET_KEY is not valid. Each key is 32 bytes in base64 (openssl rand -base64 32)'
+    ])
+  }
+  const nodeId = values.NODE_ID || `${hostname()}:${values.GATEWAY_PORT}`.slice(0, 64)
+  return Object.freeze({ ...values, secretKeys, nodeId })
+}
+
+/** uWS reads its limit on a request's head once, when it loads: set before any thread starts. Bytes. */
+export function limitHeadBytes(): void {
+  process.env.UWS_HTTP_MAX_HEADERS_SIZE = '16384'
+}

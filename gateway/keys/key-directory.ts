@@ -1,0 +1,208 @@
+// The way from a secret to its record: one query, on the main thread, for all threads. It guarantees that
+// - however many requests on however many threads wait for a key, the database is asked once;
+// - a record that was read before a change and arrives after it is read again, so a slow look-up can never put an old
+//   record back;
+// - a database that cannot be asked is an answer (`unavailable`), given at once while the breaker is open, and never the
+//   same as "no such key". One look-up is let through each second to find out whether it is back: recovery needs nobody.
+import { eq, sql } from 'drizzle-orm'
+import { hashApiKey } from '../../drizzle/api-key.ts'
+import { type Database, isConnectionFailure } from '../../drizzle/client.ts'
+import { apiKeys, endpoints, orgs, quotaUsage } from '../../drizzle/schema/index.ts'
+import type { Clock } from '../clock.ts'
+import { type LimitSlots, noSlot } from '../limits/limit-slots.ts'
+import { addUsed, dayOf } from '../limits/quota.ts'
+import type { Log } from '../telemetry/log.ts'
+import type { ChangeNotice, KeyRecord, ScopeLimits } from './key-record.ts'
+
+export type LookupAnswer = KeyRecord | null | 'unavailable'
+export type LookupResult = 'found' | 'unknown' | 'failed' | 'refused'
+
+export interface KeyDirectoryDeps {
+  readonly database: Database
+  readonly clock: Clock
+  readonly log: Log
+  readonly slots: LimitSlots
+  readonly words: BigInt64Array
+  readonly lookupsMax: number
+  readonly queueMax: number
+  readonly metricsKeysMax: number
+  /** Called when a scope gets its slot, with what the database says was used today. */
+  readonly onNewScope: (scopeId: string, day: number, used: number) => void
+  /** Called for every answer to a look-up; `refused` ones did not reach the database. */
+  readonly onLookup: (result: LookupResult) => void
+}
+
+/** How long the breaker stays open before the next look-up tries the database. */
+const breakerOpenMs = 1000
+
+export class KeyDirectory {
+  readonly #deps: KeyDirectoryDeps
+  readonly #waiting = new Map<string, ((answer: LookupAnswer) => void)[]>()
+  readonly #queue: string[] = []
+  readonly #metricsKeys = new Set<string>()
+  /** Scopes that changed while look-ups were under way; see #isOutdated. */
+  readonly #changedScopes = new Map<string, number>()
+  #changes = 0
+  #running = 0
+  #closedUntilMs = 0
+
+  constructor(deps: KeyDirectoryDeps) {
+    this.#deps = deps
+  }
+
+  /** Whether look-ups are answered `unavailable` without asking. */
+  get isOpen(): boolean {
+    return this.#deps.clock.nowMs() < this.#closedUntilMs
+  }
+
+  /** Calls `waiting` once, with the record, null (no such key), or `unavailable`. */
+  lookUp(secret: string, waiting: (answer: LookupAnswer) => void): void {
+    const waiters = this.#waiting.get(secret)
+    if (waiters !== undefined) {
+      waiters.push(waiting)
+      return
+    }
+    if (this.isOpen || this.#queue.length >= this.#deps.queueMax) {
+      this.#deps.onLookup('refused')
+      waiting('unavailable')
+      return
+    }
+    this.#waiting.set(secret, [waiting])
+    this.#queue.push(secret)
+    this.#next()
+  }
+
+  /** Marks what look-ups under way may have read too early. Call before the threads are told. */
+  apply(changes: readonly ChangeNotice[] | 'everything'): void {
+    if (this.#running === 0) return
+    this.#changes++
+    const scopeIds = changes === 'everything' ? [anyKey] : changes.flatMap(scopesOf)
+    for (const scopeId of scopeIds) this.#changedScopes.set(scopeId, this.#changes)
+  }
+
+  #next(): void {
+    while (this.#running < this.#deps.lookupsMax) {
+      const secret = this.#queue.shift()
+      if (secret === undefined) return
+      this.#running++
+      // A failed trial leaves the queue to be refused, not to be tried one by one against a dead server.
+      const load = this.isOpen ? Promise.resolve('unavailable' as const) : this.#load(secret)
+      void load.then((answer) => this.#finish(secret, answer))
+    }
+  }
+
+  #finish(secret: string, answer: LookupAnswer): void {
+    this.#running--
+    if (this.#running === 0) this.#changedScopes.clear()
+    const waiters = this.#waiting.get(secret) ?? []
+    this.#waiting.delete(secret)
+    this.#deps.onLookup(answer === 'unavailable' ? 'failed' : answer === null ? 'unknown' : 'found')
+    for (const waiting of waiters) waiting(answer)
+    this.#next()
+  }
+
+  /** Never rejects. */
+  async #load(secret: string): Promise<LookupAnswer> {
+    try {
+      for (;;) {
+        const before = this.#changes
+        const row = await this.#query(hashApiKey(secret))
+        if (!this.#isOutdated(row, before)) return row === undefined ? null : this.#recordOf(row)
+      }
+    } catch (error) {
+      this.#closedUntilMs = this.#deps.clock.nowMs() + breakerOpenMs
+      const level = isConnectionFailure(error) ? 'warn' : 'error'
+      this.#deps.log[level]({ err: error }, 'an API key could not be looked up')
+      return 'unavailable'
+    }
+  }
+
+  #isOutdated(row: Row | undefined, readAfter: number): boolean {
+    const scopes = row === undefined ? [anyKey, newKey] : [anyKey, row.endpoint.id, row.org.id]
+    return scopes.some((scopeId) => (this.#changedScopes.get(scopeId) ?? 0) > readAfter)
+  }
+
+  async #query(hash: Buffer): Promise<Row | undefined> {
+    const day = new Date(this.#deps.clock.wallMs()).toISOString().slice(0, 10)
+    const usedBy = (scope: typeof endpoints.id | typeof orgs.id) =>
+      sql<string>`(SELECT COALESCE(SUM(${quotaUsage.used}), 0) FROM ${quotaUsage}
+        WHERE ${quotaUsage.scopeId} = ${scope} AND ${quotaUsage.day} = ${day})`.mapWith(Number)
+    const [row] = await this.#deps.database.orm
+      .select({
+        key: apiKeys,
+        endpoint: endpoints,
+        org: orgs,
+        endpointUsed: usedBy(endpoints.id),
+        orgUsed: usedBy(orgs.id)
+      })
+      .from(apiKeys)
+      .innerJoin(endpoints, eq(endpoints.id, apiKeys.endpointId))
+      .innerJoin(orgs, eq(orgs.id, endpoints.orgId))
+      .where(eq(apiKeys.hash, hash))
+    return row
+  }
+
+  #recordOf({ key, endpoint, org, endpointUsed, orgUsed }: Row): KeyRecord {
+    const isRevoked = key.revokedAt !== null || endpoint.deletedAt !== null
+    return {
+      keyId: key.id,
+      endpointId: endpoint.id,
+      orgId: org.id,
+      orgName: org.name,
+      chainId: endpoint.chainId,
+      refusal: isRevoked
+        ? 'key_revoked'
+        : endpoint.status === 'paused'
+          ? 'endpoint_disabled'
+          : null,
+      expiresAtMs: key.expiresAt?.getTime() ?? 0,
+      endpointLimits: this.#limitsOf(endpoint, endpointUsed),
+      orgLimits: this.#limitsOf(org, orgUsed),
+      allowedMethods: endpoint.allowedMethods,
+      allowedOrigins: endpoint.allowedOrigins,
+      allowedIps: endpoint.allowedIps,
+      metricsKey: this.#metricsKeyOf(key.id)
+    }
+  }
+
+  #limitsOf(scope: Row['endpoint'] | Row['org'], usedToday: number): ScopeLimits {
+    const { id: scopeId, requestsPerSecond, burst, dailyQuota } = scope
+    const limits = { scopeId, requestsPerSecond, burst, dailyQuota }
+    if (requestsPerSecond === null && dailyQuota === null) return { ...limits, slot: noSlot }
+    const { slots, words, clock, onNewScope } = this.#deps
+    const isNew = !slots.has(scopeId)
+    const slot = slots.assign(scopeId)
+    if (slot === null) throw new Error('all LIMIT_SLOTS_MAX are taken: raise it')
+    if (isNew) {
+      // What was used before this gateway started, or on others; from here on the quota ledger keeps it up to date.
+      const today = dayOf(clock.wallMs())
+      addUsed(words, slot, BigInt(usedToday), today)
+      onNewScope(scopeId, today, usedToday)
+    }
+    return { ...limits, slot }
+  }
+
+  #metricsKeyOf(keyId: string): string {
+    if (this.#metricsKeys.has(keyId)) return keyId
+    if (this.#metricsKeys.size >= this.#deps.metricsKeysMax) return '_other'
+    this.#metricsKeys.add(keyId)
+    return keyId
+  }
+}
+
+/** In the place of a scope: the change log had a gap; a key that did not exist may exist now. */
+const anyKey = '*'
+const newKey = 'new'
+
+function scopesOf({ entity, endpointId, orgId }: ChangeNotice): string[] {
+  if (endpointId !== null) return [endpointId, newKey]
+  return entity === 'org' && orgId !== null ? [orgId] : []
+}
+
+interface Row {
+  readonly key: typeof apiKeys.$inferSelect
+  readonly endpoint: typeof endpoints.$inferSelect
+  readonly org: typeof orgs.$inferSelect
+  readonly endpointUsed: number
+  readonly orgUsed: number
+}

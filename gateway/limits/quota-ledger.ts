@@ -1,0 +1,177 @@
+// Keeps the day's quota consumption in the database, so that a restart loses at most a second of it, and brings in what
+// other gateways have used, so that several gateways on one database converge on one quota.
+//
+// Each boot of a gateway owns its rows (scope, day, boot) and writes absolute figures: writing one again after a commit
+// whose outcome was lost changes nothing. What others used is the sum of their rows; the difference to the last sum is
+// added to the slot. With G gateways a quota can be exceeded by at most what G − 1 of them admit in one interval.
+import { and, inArray, lt, ne, sql } from 'drizzle-orm'
+import type { Database } from '../../drizzle/client.ts'
+import { quotaUsage } from '../../drizzle/schema/index.ts'
+import type { Clock } from '../clock.ts'
+import type { Log } from '../telemetry/log.ts'
+import type { LimitSlots } from './limit-slots.ts'
+import { addUsed, readUsed } from './quota.ts'
+
+export interface QuotaLedgerDeps {
+  readonly database: Database
+  readonly clock: Clock
+  readonly log: Log
+  readonly slots: LimitSlots
+  readonly words: BigInt64Array
+  readonly bootId: string
+}
+
+/** How often consumption is written, milliseconds. */
+const intervalMs = 1000
+/** Rows in one statement. */
+const rowsPerStatement = 500
+/** Days for which rows are kept. */
+const daysKept = 7
+
+interface Account {
+  day: number
+  /** Of the slot's consumption, what others used: before this boot, or on other gateways. */
+  others: number
+  /** Of the slot's consumption, what is written in our own row. */
+  written: number
+}
+
+interface Due {
+  readonly scopeId: string
+  readonly slot: number
+  readonly account: Account
+  readonly own: number
+}
+
+export class QuotaLedger {
+  readonly #deps: QuotaLedgerDeps
+  readonly #accounts = new Map<string, Account>()
+  #timer: NodeJS.Timeout | undefined
+  #running: Promise<void> = Promise.resolve()
+  #stopped = false
+  #failing = false
+  #flushedMs: number
+
+  constructor(deps: QuotaLedgerDeps) {
+    this.#deps = deps
+    this.#flushedMs = deps.clock.nowMs()
+  }
+
+  /** Seconds since everything was last written. */
+  get lagSeconds(): number {
+    return (this.#deps.clock.nowMs() - this.#flushedMs) / 1000
+  }
+
+  /** What was in a scope's slot when it was assigned came from the database: it is others' consumption. */
+  open(scopeId: string, day: number, usedByOthers: number): void {
+    this.#accounts.set(scopeId, { day, others: usedByOthers, written: 0 })
+  }
+
+  start(): void {
+    this.#timer = setTimeout(() => {
+      this.#running = this.#flushAndGoOn()
+    }, intervalMs)
+  }
+
+  /** Writes what is left, once, and ends. */
+  async stop(): Promise<void> {
+    this.#stopped = true
+    clearTimeout(this.#timer)
+    await this.#running
+    await this.#flush()
+  }
+
+  async #flushAndGoOn(): Promise<void> {
+    await this.#flush()
+    if (!this.#stopped) this.start()
+  }
+
+  /** Never rejects: what could not be written is still in the slots, and is due the next time. */
+  async #flush(): Promise<void> {
+    try {
+      const due = this.#due()
+      for (let first = 0; first < due.length; first += rowsPerStatement) {
+        await this.#write(due.slice(first, first + rowsPerStatement))
+      }
+      this.#flushedMs = this.#deps.clock.nowMs()
+      this.#failing = false
+    } catch (error) {
+      if (!this.#failing)
+        this.#deps.log.error({ err: error }, 'quota consumption cannot be written')
+      this.#failing = true
+    }
+  }
+
+  /** Scopes that were charged since the last time, in the order of the primary key: unsorted writers deadlock. */
+  #due(): Due[] {
+    const due: Due[] = []
+    for (const [scopeId, slot] of this.#deps.slots.entries()) {
+      const { day, used } = readUsed(this.#deps.words, slot)
+      const account = this.#accountOf(scopeId, day)
+      const own = used - account.others
+      if (own > account.written) due.push({ scopeId, slot, account, own })
+    }
+    return due.sort((a, b) => (a.scopeId < b.scopeId ? -1 : 1))
+  }
+
+  #accountOf(scopeId: string, day: number): Account {
+    const known = this.#accounts.get(scopeId)
+    if (known?.day === day) return known
+    const account = { day, others: 0, written: 0 }
+    this.#accounts.set(scopeId, account)
+    return account
+  }
+
+  async #write(due: readonly Due[]): Promise<void> {
+    const { database, bootId } = this.#deps
+    const rows = due.map(({ scopeId, account, own }) => ({
+      scopeId,
+      day: dateOf(account.day),
+      bootId,
+      used: own
+    }))
+    await database.orm
+      .insert(quotaUsage)
+      .values(rows)
+      .onDuplicateKeyUpdate({ set: { used: sql`GREATEST(${quotaUsage.used}, VALUES(used))` } })
+    for (const { account, own } of due) account.written = own
+    await this.#bringInOthers(due)
+  }
+
+  async #bringInOthers(due: readonly Due[]): Promise<void> {
+    const { database, bootId, words } = this.#deps
+    const days = [...new Set(due.map(({ account }) => dateOf(account.day)))]
+    const sums = await database.orm
+      .select({
+        scopeId: quotaUsage.scopeId,
+        day: quotaUsage.day,
+        used: sql<string>`SUM(${quotaUsage.used})`.mapWith(Number)
+      })
+      .from(quotaUsage)
+      .where(
+        and(
+          inArray(
+            quotaUsage.scopeId,
+            due.map(({ scopeId }) => scopeId)
+          ),
+          inArray(quotaUsage.day, days),
+          ne(quotaUsage.bootId, bootId)
+        )
+      )
+      .groupBy(quotaUsage.scopeId, quotaUsage.day)
+    const usedByOthers = new Map(sums.map((sum) => [`${sum.scopeId} ${sum.day}`, sum.used]))
+    for (const { scopeId, slot, account } of due) {
+      const others = usedByOthers.get(`${scopeId} ${dateOf(account.day)}`) ?? 0
+      addUsed(words, slot, BigInt(others - account.others), account.day)
+      account.others = others
+    }
+  }
+
+  /** Removes the rows of days long past, a piece at a time. */
+  async removeOld(): Promise<void> {
+    const oldest = dateOf(Math.floor(this.#deps.clock.wallMs() / 86_400_000) - daysKept)
+    await this.#deps.database.orm.delete(quotaUsage).where(lt(quotaUsage.day, oldest)).limit(10_000)
+  }
+}
+
+const dateOf = (day: number): string => new Date(day * 86_400_000).toISOString().slice(0, 10)

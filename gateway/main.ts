@@ -1,0 +1,180 @@
+// The main thread: reads the configuration, owns everything slow (the database, the change feed, the admin server), and
+// starts one worker thread per core. Nothing here is on the way of a request but the look-up of a key that no thread knows.
+import { createServer } from 'node:net'
+import closeWithGrace from 'close-with-grace'
+import { openDatabase } from '../drizzle/client.ts'
+import { ConfigurationError, exitCodeOfBadConfiguration } from '../drizzle/environment.ts'
+import { newId } from '../drizzle/ids.ts'
+import { createSecretBox } from '../drizzle/secret-box.ts'
+import { systemClock as clock } from './clock.ts'
+import { type Config, limitHeadBytes, readConfig } from './config.ts'
+import { ChangeFeed } from './keys/change-feed.ts'
+import { KeyDirectory, type LookupResult } from './keys/key-directory.ts'
+import { createLimitMemory, createLimitSlots } from './limits/limit-slots.ts'
+import { QuotaLedger } from './limits/quota-ledger.ts'
+import { type Readiness, startAdmin } from './telemetry/admin.ts'
+import { createLog } from './telemetry/log.ts'
+import { Metrics } from './telemetry/metrics.ts'
+import { ThreadPool } from './thread-pool.ts'
+
+const config = readConfigOrEnd()
+// Before the first thread loads uWS.
+limitHeadBytes()
+
+const log = createLog(config.LOG_LEVEL, 'gateway')
+const bootId = newId('boot')
+const limitMemory = createLimitMemory(config.LIMIT_SLOTS_MAX)
+const words = new BigInt64Array(limitMemory)
+const slots = createLimitSlots(config.LIMIT_SLOTS_MAX)
+const metrics = new Metrics()
+const database = openDatabase(config.DATABASE_URL, {
+  connectionsMax: 8,
+  statementTimeoutMs: 3000,
+  queueMax: config.KEY_LOOKUPS_MAX + 16
+})
+const lookups: Record<LookupResult, number> = { found: 0, unknown: 0, failed: 0, refused: 0 }
+const ledger = new QuotaLedger({ database, clock, log, slots, words, bootId })
+const directory = new KeyDirectory({
+  database,
+  clock,
+  log,
+  slots,
+  words,
+  lookupsMax: config.KEY_LOOKUPS_MAX,
+  queueMax: config.KEY_LOOKUP_QUEUE_MAX,
+  metricsKeysMax: config.METRICS_KEYS_MAX,
+  onNewScope: (scopeId, day, used) => ledger.open(scopeId, day, used),
+  onLookup: (result) => {
+    lookups[result]++
+  }
+})
+const threads = new ThreadPool({
+  config,
+  limitMemory,
+  metrics,
+  lookUp: (secret, answer) => {
+    // Before the change log has been read once, a record could be cached whose change is then missed.
+    if (!feed.isFollowing) answer({ kind: 'key', secret, record: 'unavailable' })
+    else directory.lookUp(secret, (record) => answer({ kind: 'key', secret, record }))
+  },
+  onDeath: (threadNumber, error) => {
+    log.fatal({ err: error, thread: threadNumber }, 'a thread has died')
+    process.exitCode = 70
+    process.kill(process.pid, 'SIGTERM')
+  }
+})
+const feed = new ChangeFeed({
+  database,
+  secretBox: createSecretBox(config.secretKeys),
+  log,
+  nodeId: config.nodeId,
+  bootId,
+  pollMs: config.CHANGE_POLL_MS,
+  onChains: (chains) => {
+    chainCount = chains.length
+    chainsWithoutUpstream = chains.filter(({ upstreams }) => upstreams.length === 0).length
+    threads.tell({ kind: 'chains', chains })
+  },
+  onChanges: async (changes, upTo) => {
+    directory.apply(changes)
+    threads.tell({ kind: 'changes', changes, upTo })
+    await threads.applied(upTo)
+  }
+})
+let chainCount = 0
+let chainsWithoutUpstream = 0
+let isListening = false
+let isDraining = false
+
+addReadings()
+await checkPortOrEnd(config.GATEWAY_HOST, config.GATEWAY_PORT, 'GATEWAY_PORT')
+await checkPortOrEnd(config.GATEWAY_ADMIN_HOST, config.GATEWAY_ADMIN_PORT, 'GATEWAY_ADMIN_PORT')
+const admin = await startAdmin({
+  host: config.GATEWAY_ADMIN_HOST,
+  port: config.GATEWAY_ADMIN_PORT,
+  log,
+  metrics,
+  readiness
+})
+await threads.start()
+isListening = true
+feed.start()
+ledger.start()
+const { GATEWAY_HOST: host, GATEWAY_PORT: port, GATEWAY_THREADS: threadCount } = config
+log.info({ host, port, threads: threadCount, node: config.nodeId, boot: bootId }, 'listening')
+
+closeWithGrace({ delay: config.DRAIN_DELAY_MS + config.DRAIN_TIMEOUT_MS + 5000 }, stop)
+
+/** In this order: the load balancer looks away, new connections end, requests finish, what they used is written. */
+async function stop({ err }: { err?: Error }): Promise<void> {
+  if (err) log.fatal({ err }, 'stopping because of a bug')
+  isDraining = true
+  log.info('draining')
+  await new Promise((resolve) => setTimeout(resolve, config.DRAIN_DELAY_MS))
+  await threads.drain()
+  await feed.stop()
+  await ledger.stop()
+  await database.close()
+  admin.close()
+  admin.closeAllConnections()
+  log.info('stopped')
+}
+
+function readiness(): Readiness {
+  const cachedKeys = metrics.total('sluice_gateway_key_cache_entries')
+  const hasDatabase = feed.isFollowing && !feed.isFailing
+  const checks = {
+    database: hasDatabase ? 'ok' : 'unreachable',
+    keys: hasDatabase ? 'ok' : cachedKeys > 0 ? `${cachedKeys} cached` : 'none cached',
+    threads: isListening ? 'ok' : 'starting',
+    upstreams:
+      chainsWithoutUpstream === 0
+        ? `${chainCount} chains`
+        : `${chainsWithoutUpstream} of ${chainCount} chains have none`
+  }
+  if (isDraining) return { status: 'draining', checks }
+  if (!isListening || (!hasDatabase && cachedKeys === 0)) return { status: 'unavailable', checks }
+  return { status: hasDatabase ? 'ready' : 'degraded', checks }
+}
+
+function addReadings(): void {
+  metrics.addReading({
+    name: 'sluice_gateway_key_lookups_total',
+    help: 'Look-ups of api keys in the database; refused ones did not reach it.',
+    type: 'counter',
+    read: () => Object.entries(lookups).map(([result, value]) => ({ labels: { result }, value }))
+  })
+  metrics.addReading({
+    name: 'sluice_gateway_usage_flush_lag_seconds',
+    help: 'Seconds since all quota consumption was last written to the database.',
+    type: 'gauge',
+    read: () => [{ labels: {}, value: ledger.lagSeconds }]
+  })
+}
+
+function readConfigOrEnd(): Config {
+  try {
+    return readConfig()
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error
+    process.stderr.write(`gateway: ${error.message}\n`)
+    process.exit(exitCodeOfBadConfiguration)
+  }
+}
+
+/** The threads share the port (SO_REUSEPORT), so they would also share it with a gateway that is already there: look first. */
+async function checkPortOrEnd(host: string, port: number, variable: string): Promise<void> {
+  const probe = createServer()
+  try {
+    await new Promise<void>((resolve, reject) => {
+      probe.once('error', reject)
+      probe.listen({ host, port, exclusive: true }, resolve)
+    })
+  } catch (error) {
+    const { code } = error as { code?: string }
+    const why = code === 'EADDRINUSE' ? 'is taken by another process' : `cannot be used (${code})`
+    process.stderr.write(`gateway: port ${port} on ${host} ${why}: set ${variable} to another\n`)
+    process.exit(1)
+  }
+  await new Promise((resolve) => probe.close(resolve))
+}

@@ -1,0 +1,195 @@
+// The table of contents: every step of a request, in order, and the only place where control flows from one to the next.
+//
+//   accept ─▶ authenticate ─▶ collect ─▶ charge ─▶ dispatch ─▶ respond        settle (always, exactly once)
+//
+// A failure is returned by the stage that finds it and goes to respond. A bug is thrown, and caught here, whoever called:
+// uWS (which would end the process), undici, a look-up or a timer. On a cache hit nothing here is asynchronous before the
+// upstream is asked: straight calls cost what one inlined function costs, an async onion costs four times as much.
+import type { Clock } from './clock.ts'
+import type { Deadlines } from './deadlines.ts'
+import type { Failure, Failures } from './errors.ts'
+import { Exchange, waitsForBody } from './exchange.ts'
+import type { Accept } from './stages/accept.ts'
+import type { Authenticate } from './stages/authenticate.ts'
+import type { Charge } from './stages/charge.ts'
+import type { Collect } from './stages/collect.ts'
+import type { AnswerSink, Dispatch } from './stages/dispatch.ts'
+import type { Respond } from './stages/respond.ts'
+import type { Settle } from './stages/settle.ts'
+import type { AnswerHeaders } from './upstreams/pool.ts'
+import type { HttpRequest, HttpResponse } from './uws.ts'
+
+export interface PipelineDeps {
+  readonly failures: Failures
+  readonly clock: Clock
+  readonly deadlines: Deadlines
+  readonly exchangesMax: number
+  readonly accept: Accept
+  readonly authenticate: Authenticate
+  readonly collect: Collect
+  readonly charge: Charge
+  readonly dispatch: Dispatch
+  readonly respond: Respond
+  readonly settle: Settle
+  /** A bug was caught: for the log. */
+  readonly onBug: (exchange: Exchange, bug: unknown) => void
+  /** An upstream failed: for the log. */
+  readonly onUpstreamFailure: (exchange: Exchange, failure: Failure, cause: unknown) => void
+}
+
+/** The body of a request that is already refused is awaited up to this size, for the id in it. */
+const refusedBodyBytesMax = 65_536
+
+export class Pipeline {
+  readonly #deps: PipelineDeps
+  #isDraining = false
+
+  constructor(deps: PipelineDeps) {
+    this.#deps = deps
+  }
+
+  /** The one handler of every route. */
+  readonly handle = (res: HttpResponse, req: HttpRequest): void => {
+    const { clock, deadlines } = this.#deps
+    const exchange = new Exchange(res, clock.nowMs())
+    // First of all: a handler that returns with neither an answer nor an abort handler ends the process.
+    res.onAborted(() => this.#abandon(exchange))
+    deadlines.add(exchange, exchange.startedMs)
+    try {
+      this.#begin(exchange, req)
+    } catch (bug) {
+      this.#rescue(exchange, bug)
+    }
+  }
+
+  /** From now on, requests on connections that are still open are refused, and their connections closed. */
+  drain(): void {
+    this.#isDraining = true
+  }
+
+  /** Ends every exchange that has gone too long without progress. */
+  expire(nowMs: number): void {
+    this.#deps.deadlines.sweep(nowMs, this.#expired)
+  }
+
+  #begin(exchange: Exchange, req: HttpRequest): void {
+    const { accept, authenticate, collect, respond } = this.#deps
+    const accepted = accept(exchange, req)
+    if (accepted === 'preflight') {
+      respond.preflight(exchange)
+      return
+    }
+    exchange.failure =
+      accepted ?? this.#checkCapacity(exchange) ?? authenticate(exchange, this.#keyArrived)
+    collect.listen(exchange, this.#bodyArrived, this.#refused)
+    const isLarge = exchange.contentLength > refusedBodyBytesMax
+    if (exchange.failure !== null && isLarge && !exchange.mustClose) {
+      respond.refuse(exchange, exchange.failure)
+    }
+  }
+
+  #checkCapacity(exchange: Exchange): Failure | null {
+    const { failures, deadlines, exchangesMax } = this.#deps
+    if (this.#isDraining) {
+      exchange.mustClose = true
+      return failures.draining
+    }
+    return deadlines.size > exchangesMax ? failures.overloaded : null
+  }
+
+  readonly #keyArrived = this.#guard((exchange, failure: Failure | null) => {
+    exchange.failure = failure
+    if ((exchange.waitsFor & waitsForBody) === 0) this.#goOn(exchange)
+  })
+
+  readonly #bodyArrived = this.#guard((exchange) => this.#goOn(exchange))
+
+  /** The body is here, and the key is known unless it is still being looked up. */
+  #goOn(exchange: Exchange): void {
+    const { collect, respond } = this.#deps
+    const { failure } = exchange
+    if (failure === null) {
+      if (exchange.waitsFor === 0) this.#proceed(exchange)
+    } else if (exchange.mustClose) {
+      // Not within the parser's callback: after a synchronous answer it would parse on in a segment that cannot be trusted.
+      setImmediate(this.#refused, exchange, failure)
+    } else {
+      collect.readIds(exchange)
+      respond.refuse(exchange, failure)
+    }
+  }
+
+  #proceed(exchange: Exchange): void {
+    const { collect, charge, dispatch, respond } = this.#deps
+    const failure = collect.read(exchange) ?? charge(exchange)
+    const { refusedCalls, scan } = exchange
+    if (failure === null && refusedCalls !== null && refusedCalls.size === scan?.calls.length) {
+      respond.answerRefusedCalls(exchange)
+      return
+    }
+    const undelivered = failure ?? dispatch(exchange, this.#sink)
+    if (undelivered !== null) respond.refuse(exchange, undelivered)
+  }
+
+  readonly #sink: AnswerSink = {
+    head: this.#guard((exchange, status: number, headers: AnswerHeaders) =>
+      this.#deps.respond.head(exchange, status, headers)
+    ),
+    piece: this.#guard((exchange, piece: Buffer) => this.#deps.respond.piece(exchange, piece)),
+    end: this.#guard((exchange) => this.#deps.respond.end(exchange)),
+    fail: this.#guard((exchange, failure: Failure, cause: unknown) => {
+      if (exchange.isOver) return
+      this.#deps.onUpstreamFailure(exchange, failure, cause)
+      this.#deps.respond.refuse(exchange, failure)
+    })
+  }
+
+  readonly #refused = this.#guard((exchange, failure: Failure) => {
+    if (!exchange.isOver) this.#deps.respond.refuse(exchange, failure)
+  })
+
+  readonly #expired = this.#guard((exchange) => {
+    const { failures, respond } = this.#deps
+    if ((exchange.waitsFor & waitsForBody) !== 0) {
+      // A client that stopped sending does not wait for an answer. The abort handler settles.
+      exchange.res.close()
+      return
+    }
+    const late = exchange.waitsFor === 0 ? 'upstream_timeout' : 'key_store_unavailable'
+    respond.refuse(exchange, failures[late])
+    exchange.controller?.abort(new Error('the deadline has passed'))
+  })
+
+  /** The client has gone. */
+  #abandon(exchange: Exchange): void {
+    if (exchange.isOver) return
+    exchange.isOver = true
+    exchange.controller?.abort(new Error('the client is gone'))
+    this.#deps.settle(exchange)
+  }
+
+  #rescue(exchange: Exchange, bug: unknown): void {
+    const { onBug, respond, failures, settle } = this.#deps
+    onBug(exchange, bug)
+    try {
+      exchange.controller?.abort(new Error('the gateway failed on this request'))
+      if (!exchange.isOver) respond.refuse(exchange, failures.internal)
+    } catch (second) {
+      onBug(exchange, second)
+      exchange.isOver = true
+      exchange.res.close()
+    }
+    settle(exchange)
+  }
+
+  /** Whoever calls the step, its bugs end here. */
+  #guard<Args extends unknown[]>(step: (exchange: Exchange, ...args: Args) => void) {
+    return (exchange: Exchange, ...args: Args): void => {
+      try {
+        step(exchange, ...args)
+      } catch (bug) {
+        this.#rescue(exchange, bug)
+      }
+    }
+  }
+}

@@ -1,0 +1,205 @@
+// The only code that sees uWS's HttpRequest. It copies what it needs and returns, because the request is gone when the
+// handler returns, and it refuses every head that could mean one request to us and another to somebody else.
+//
+// Framing (traps measured on uWS 20.51): any Transfer-Encoding value counts as chunked, an empty header name hides the
+// headers after it, and chunk sizes are parsed loosely. So nothing with a Transfer-Encoding passes, a method that has a
+// body must have exactly one plain Content-Length, and the connection is closed after such a request.
+
+import type { Failure, Failures } from '../errors.ts'
+import type { Exchange } from '../exchange.ts'
+import type { HttpRequest } from '../uws.ts'
+
+export interface AcceptDeps {
+  readonly failures: Failures
+  readonly newRequestId: () => string
+  readonly bodyBytesMax: number
+}
+
+/** `preflight`: a CORS preflight, which is answered before anything is charged. */
+export type Accepted = Failure | 'preflight' | null
+
+const requestIdPattern = /^[A-Za-z0-9_-]{8,64}$/
+const lengthPattern = /^\d{1,10}$/
+const keyPath = '/api='
+const methodsWithBody = new Set(['POST', 'PUT', 'PATCH'])
+/** A `.` or `..` segment, plain or escaped: it could climb out of the upstream's own path. */
+const dotSegment = /(?:^|\/|\\|%2f|%5c)(?:\.|%2e){1,2}(?:\/|\\|%2f|%5c|$)/i
+/** What undici takes as a path: no control characters, spaces or anything beyond Latin-1. */
+const targetPattern = /^[\u0021-\u00ff]*$/
+
+/** Headers that end here: hop-by-hop (RFC 9110, 7.6.1), about this hop, or about the client's key. */
+const notForwarded = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'te',
+  'trailer',
+  'upgrade',
+  'expect',
+  'host',
+  'content-length',
+  'authorization',
+  'x-api-key',
+  'cookie',
+  'origin',
+  'access-control-request-method',
+  'access-control-request-headers',
+  'forwarded',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-proto',
+  'x-real-ip',
+  'x-request-id'
+])
+
+/** What the walk over the headers found, kept apart from the exchange because nothing after this stage needs it. */
+interface Head {
+  lengths: number
+  lengthText: string
+  hasTransferEncoding: boolean
+  isUpgrade: boolean
+  connection: string
+  requestId: string
+  apiKey: string
+  authorization: string
+  isPreflight: boolean
+}
+
+export type Accept = (exchange: Exchange, req: HttpRequest) => Accepted
+
+export function createAccept({ failures, newRequestId, bodyBytesMax }: AcceptDeps): Accept {
+  return function accept(exchange, req) {
+    exchange.method = req.getCaseSensitiveMethod().toUpperCase()
+    const head = readHeaders(exchange, req)
+    exchange.requestId = requestIdPattern.test(head.requestId) ? head.requestId : newRequestId()
+    readTarget(exchange, head, req.getUrl(), req.getQuery())
+    const failure = checkFraming(exchange, head)
+    if (failure !== null) {
+      exchange.mustClose = true
+      return failure
+    }
+    if (head.isPreflight) return 'preflight'
+    const problem = problemOf(exchange, head)
+    if (problem !== null) return refuse(exchange, problem)
+    if (exchange.secret === '') return failures.key_missing
+    if (exchange.contentLength > bodyBytesMax) return failures.body_too_large
+    exchange.headers.push('x-request-id', exchange.requestId)
+    return null
+  }
+
+  function checkFraming(exchange: Exchange, head: Head): Failure | null {
+    if (head.hasTransferEncoding) return failures.length_required
+    if (head.lengths === 0) {
+      return methodsWithBody.has(exchange.method) ? failures.length_required : null
+    }
+    if (head.lengths > 1 || !lengthPattern.test(head.lengthText)) {
+      return refuse(exchange, 'There must be one Content-Length, a plain number.')
+    }
+    exchange.contentLength = Number(head.lengthText)
+    return null
+  }
+
+  function refuse(exchange: Exchange, detail: string): Failure {
+    exchange.detail = detail
+    return failures.invalid_request
+  }
+}
+
+function problemOf(exchange: Exchange, head: Head): string | null {
+  if (head.isUpgrade) return 'WebSocket is not served by this version.'
+  if (!targetPattern.test(exchange.target)) {
+    return 'The path has characters that must be percent-encoded.'
+  }
+  if (dotSegment.test(pathOf(exchange.target)))
+    return 'The path must not have "." or ".." segments.'
+  return null
+}
+
+function readHeaders(exchange: Exchange, req: HttpRequest): Head {
+  const head: Head = {
+    lengths: 0,
+    lengthText: '',
+    hasTransferEncoding: false,
+    isUpgrade: false,
+    connection: '',
+    requestId: '',
+    apiKey: '',
+    authorization: '',
+    isPreflight: false
+  }
+  const { headers } = exchange
+  req.forEach((name, value) => {
+    if (notForwarded.has(name)) readOwnHeader(exchange, head, name, value)
+    else if (name === 'transfer-encoding') head.hasTransferEncoding = true
+    else headers.push(name, value)
+  })
+  head.isPreflight &&= exchange.method === 'OPTIONS' && exchange.origin !== ''
+  if (head.connection !== '') dropNamedHeaders(exchange, head.connection)
+  return head
+}
+
+function readOwnHeader(exchange: Exchange, head: Head, name: string, value: string): void {
+  switch (name) {
+    case 'content-length':
+      head.lengths++
+      head.lengthText = value
+      break
+    case 'connection':
+      if (value !== 'keep-alive' && value !== 'close') head.connection += `,${value}`
+      break
+    case 'upgrade':
+      head.isUpgrade = value.toLowerCase() === 'websocket'
+      break
+    case 'x-request-id':
+      head.requestId = value
+      break
+    case 'x-api-key':
+      head.apiKey = value
+      break
+    case 'authorization':
+      head.authorization = value
+      break
+    case 'origin':
+      exchange.origin = value
+      break
+    case 'x-forwarded-for':
+      exchange.forwardedFor += exchange.forwardedFor === '' ? value : `,${value}`
+      break
+    case 'access-control-request-method':
+      head.isPreflight = true
+      break
+  }
+}
+
+/** RFC 9110, 7.6.1: what Connection names is meant for this hop only. */
+function dropNamedHeaders(exchange: Exchange, connection: string): void {
+  const named = new Set(connection.split(',').map((name) => name.trim().toLowerCase()))
+  const kept: string[] = []
+  for (let at = 0; at < exchange.headers.length; at += 2) {
+    const name = exchange.headers[at] ?? ''
+    if (!named.has(name)) kept.push(name, exchange.headers[at + 1] ?? '')
+  }
+  exchange.headers = kept
+}
+
+/** `/api=<key>/<rest>?<query>`, or any other path with the key in a header. */
+function readTarget(exchange: Exchange, head: Head, path: string, query: string): void {
+  let rest = path
+  if (path.startsWith(keyPath)) {
+    const slash = path.indexOf('/', keyPath.length)
+    exchange.secret = slash < 0 ? path.slice(keyPath.length) : path.slice(keyPath.length, slash)
+    rest = slash < 0 ? '/' : path.slice(slash)
+  } else if (head.apiKey !== '') {
+    exchange.secret = head.apiKey
+  } else if (/^bearer /i.test(head.authorization)) {
+    exchange.secret = head.authorization.slice('bearer '.length).trim()
+  }
+  exchange.target = query === '' ? rest : `${rest}?${query}`
+}
+
+function pathOf(target: string): string {
+  const question = target.indexOf('?')
+  return question < 0 ? target : target.slice(0, question)
+}

@@ -1,0 +1,109 @@
+// What the calls cost, and whether the endpoint and its org can pay: all items of a request together, against every
+// limit, all or nothing. A refused request is never charged: what an earlier limit took is given back when a later one
+// refuses. (Between the two another request may be refused that would have been admitted; none is ever admitted too much.)
+import type { Clock } from '../clock.ts'
+import type { Failure, Failures } from '../errors.ts'
+import type { Exchange } from '../exchange.ts'
+import type { Allowance } from '../keys/cached-key.ts'
+import { dayOf, endOfDayMs, returnQuota, useQuota } from '../limits/quota.ts'
+import { admitted, returnTokens, takeTokens } from '../limits/token-bucket.ts'
+import type { RpcCall } from '../rpc/scan.ts'
+
+export interface ChargeDeps {
+  readonly failures: Failures
+  readonly clock: Clock
+  readonly words: BigInt64Array
+}
+
+/** Null when admitted. In a batch, items that fail on their own are noted in `refusedCalls` and cost nothing. */
+export type Charge = (exchange: Exchange) => Failure | null
+
+export function createCharge({ failures, clock, words }: ChargeDeps): Charge {
+  return function charge(exchange) {
+    const failure = assess(exchange)
+    if (failure !== null) return failure
+    const allowances = exchange.key?.allowances ?? []
+    if (allowances.length === 0 || exchange.cost === 0) return null
+    return chargeAll(exchange, allowances)
+  }
+
+  /** Finds the cost, and the calls that the endpoint does not allow. */
+  function assess(exchange: Exchange): Failure | null {
+    const { scan } = exchange
+    if (scan === null) {
+      exchange.cost = 1
+      return null
+    }
+    const { calls } = scan
+    for (let index = 0; index < calls.length; index++) {
+      const call = calls[index] as RpcCall
+      const failure = failureOf(exchange, call)
+      if (failure === null) exchange.cost += exchange.chain?.weights.costOf(call.method) ?? 1
+      else if (scan.isBatch) {
+        exchange.refusedCalls ??= new Map()
+        exchange.refusedCalls.set(index, failure)
+      } else return failure
+    }
+    return null
+  }
+
+  function failureOf({ key }: Exchange, call: RpcCall): Failure | null {
+    if (call.problem !== null) return failures.invalid_request
+    const allowed = key?.allowedMethods ?? null
+    return allowed === null || allowed.has(call.method) ? null : failures.method_not_allowed
+  }
+
+  function chargeAll(exchange: Exchange, allowances: readonly Allowance[]): Failure | null {
+    const cost = BigInt(exchange.cost)
+    const nowNs = clock.nowNs()
+    let charged = 0
+    for (const allowance of allowances) {
+      const failure = takeFrom(exchange, allowance, cost, nowNs)
+      if (failure !== null) {
+        giveBack(allowances.slice(0, charged), cost)
+        return failure
+      }
+      charged++
+    }
+    return null
+  }
+
+  function takeFrom(exchange: Exchange, allowance: Allowance, cost: bigint, nowNs: bigint) {
+    const { slot, rate, quota } = allowance
+    if (rate !== null) {
+      const waitNs = takeTokens(words, slot, rate, cost, nowNs)
+      if (waitNs !== admitted) return limited(exchange, allowance, waitNs)
+    }
+    if (quota !== null) {
+      const wallMs = clock.wallMs()
+      if (!useQuota(words, slot, quota, cost, dayOf(wallMs))) {
+        if (rate !== null) returnTokens(words, slot, rate, cost)
+        exchange.resetsAtMs = endOfDayMs(wallMs)
+        return failures.quota_exceeded
+      }
+    }
+    return null
+  }
+
+  function giveBack(allowances: readonly Allowance[], cost: bigint): void {
+    for (const { slot, rate, quota } of allowances) {
+      if (rate !== null) returnTokens(words, slot, rate, cost)
+      if (quota !== null) returnQuota(words, slot, cost, dayOf(clock.wallMs()))
+    }
+  }
+
+  function limited(exchange: Exchange, allowance: Allowance, waitNs: bigint): Failure {
+    const { scope, burst, requestsPerSecond } = allowance
+    const canEverPass = exchange.cost <= burst
+    exchange.retryAfterMs = canEverPass ? Math.max(1, Number(waitNs) / 1e6) : 0
+    if (!canEverPass) {
+      exchange.detail = `This request costs ${exchange.cost}, more than the burst of ${burst}: split it.`
+    }
+    const windowSeconds = Math.max(1, Math.ceil(burst / requestsPerSecond))
+    exchange.rateLimit = {
+      limit: `"${scope}";r=0;t=${Math.max(1, Math.ceil(exchange.retryAfterMs / 1000))}`,
+      policy: `"${scope}";q=${burst};w=${windowSeconds}`
+    }
+    return failures.rate_limited
+  }
+}

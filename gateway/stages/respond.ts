@@ -1,0 +1,288 @@
+// The answer to the client: one cork, one end. An answer that fits ANSWER_BUFFER_BYTES_MAX is held until it is complete,
+// so that an upstream that breaks off becomes a 502 and never a short 200; a larger one is streamed at the client's pace,
+// and if the upstream breaks off then, the connection is closed, which no client takes for a complete answer.
+import type { Clock } from '../clock.ts'
+import type { Deadlines } from '../deadlines.ts'
+import { type Failure, type Failures, statusLineOf } from '../errors.ts'
+import type { Exchange } from '../exchange.ts'
+import { mergeAnswers } from '../rpc/batch.ts'
+import { callErrors, errorAnswer } from '../rpc/error-answer.ts'
+import type { AnswerHeaders } from '../upstreams/pool.ts'
+import type { HttpResponse } from '../uws.ts'
+
+export interface RespondDeps {
+  readonly failures: Failures
+  readonly clock: Clock
+  readonly deadlines: Deadlines
+  readonly answerBufferBytesMax: number
+  /** Called when the answer is out, or the connection is closed. */
+  readonly settle: (exchange: Exchange) => void
+}
+
+/** Headers of an upstream's answer that do not reach the client: hop-by-hop, or written by us or by uWS. */
+const notReturned = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'proxy-authenticate',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'content-length',
+  'date',
+  'x-request-id',
+  'access-control-allow-origin',
+  'access-control-allow-credentials',
+  'access-control-expose-headers'
+])
+const exposedHeaders = 'X-Request-Id, Retry-After, RateLimit, RateLimit-Policy'
+
+export class Respond {
+  readonly #deps: RespondDeps
+
+  constructor(deps: RespondDeps) {
+    this.#deps = deps
+  }
+
+  #finish(exchange: Exchange): void {
+    exchange.isOver = true
+    this.#deps.settle(exchange)
+  }
+
+  /** The failure as a JSON-RPC error; after the head of an answer is out, the connection is closed instead. */
+  refuse(exchange: Exchange, failure: Failure): void {
+    exchange.failure = failure
+    if (exchange.isStreaming) {
+      // Before close(), which calls the abort handler: this exchange is not abandoned, it has failed.
+      exchange.isOver = true
+      exchange.res.close()
+      this.#deps.settle(exchange)
+      return
+    }
+    exchange.status = failure.status
+    const { body, scan, mustClose, res } = exchange
+    const text = errorAnswer(failure, exchange, body, scan)
+    res.cork(() => {
+      res.writeStatus(failure.statusLine)
+      writeOwnHeaders(exchange)
+      res.writeHeader('Content-Type', 'application/json')
+      if (failure === this.#deps.failures.rate_limited) writeRateLimit(exchange)
+      if (failure.status === 503) res.writeHeader('Retry-After', '01')
+      if (exchange.method === 'HEAD') res.endWithoutBody(Buffer.byteLength(text), mustClose)
+      else res.end(text, mustClose)
+    })
+    this.#finish(exchange)
+  }
+
+  preflight(exchange: Exchange): void {
+    exchange.status = 204
+    const { res } = exchange
+    res.cork(() => {
+      res.writeStatus('204 No Content')
+      writeOwnHeaders(exchange)
+      res.writeHeader('Access-Control-Allow-Methods', 'GET, HEAD, POST, PUT, PATCH, DELETE')
+      res.writeHeader('Access-Control-Allow-Headers', 'Authorization, Content-Type, X-API-Key, *')
+      res.writeHeader('Access-Control-Max-Age', '86400')
+      res.endWithoutBody()
+    })
+    this.#finish(exchange)
+  }
+
+  /** A batch of which every call was refused on its own. */
+  answerRefusedCalls(exchange: Exchange): void {
+    exchange.status = 200
+    const errors = ownErrors(exchange)
+    const { res } = exchange
+    res.cork(() => {
+      res.writeStatus('200 OK')
+      writeOwnHeaders(exchange)
+      res.writeHeader('Content-Type', 'application/json')
+      // A batch of nothing but notifications is answered with nothing (JSON-RPC 2.0, section 6).
+      res.end(errors.length === 0 ? '' : arrayOf(errors))
+    })
+    this.#finish(exchange)
+  }
+
+  head(exchange: Exchange, status: number, headers: AnswerHeaders): void {
+    if (exchange.isOver) return
+    exchange.status = status
+    exchange.answerHeaders = headers
+    exchange.answerLength = lengthOf(headers)
+    if (exchange.refusedCalls !== null || hasNoBody(exchange)) return
+    const isLarge = exchange.answerLength > this.#deps.answerBufferBytesMax
+    if (isLarge || isEventStream(headers)) this.#startStream(exchange)
+  }
+
+  piece(exchange: Exchange, bytes: Buffer): void {
+    if (exchange.isOver) return
+    exchange.answerBytes += bytes.length
+    if (exchange.isStreaming) {
+      this.#writePiece(exchange, bytes)
+      return
+    }
+    exchange.answerPieces.push(bytes)
+    const isTooLarge = exchange.answerBytes > this.#deps.answerBufferBytesMax
+    if (isTooLarge && exchange.refusedCalls === null) this.#startStream(exchange)
+  }
+
+  end(exchange: Exchange): void {
+    if (exchange.isOver) return
+    if (!exchange.isStreaming) {
+      this.#endWhole(exchange)
+      return
+    }
+    // With a Content-Length the last tryEnd has ended the answer, or will when the client takes the rest.
+    if (exchange.answerLength >= 0) return
+    exchange.res.cork(() => exchange.res.end())
+    this.#finish(exchange)
+  }
+
+  #endWhole(exchange: Exchange): void {
+    const { res, answerHeaders } = exchange
+    const body = this.#wholeAnswer(exchange)
+    learnMethod(exchange, body)
+    res.cork(() => {
+      res.writeStatus(statusLineOf(exchange.status))
+      writeOwnHeaders(exchange)
+      if (answerHeaders !== null) writeHeaders(res, answerHeaders)
+      if (!hasNoBody(exchange)) res.end(body)
+      else if (exchange.answerLength >= 0) res.endWithoutBody(exchange.answerLength)
+      else res.endWithoutBody()
+    })
+    this.#finish(exchange)
+  }
+
+  /** The answer in one piece, with our answers to the calls that were not sent. */
+  #wholeAnswer(exchange: Exchange): Buffer {
+    const { answerPieces } = exchange
+    const [first] = answerPieces
+    const body =
+      first !== undefined && answerPieces.length === 1 ? first : Buffer.concat(answerPieces)
+    if (exchange.refusedCalls === null) return body
+    const errors = ownErrors(exchange)
+    if (body.length === 0) return errors.length === 0 ? body : Buffer.from(arrayOf(errors))
+    return mergeAnswers(body, errors) ?? body
+  }
+
+  #startStream(exchange: Exchange): void {
+    exchange.isStreaming = true
+    const { res, answerHeaders, answerPieces } = exchange
+    res.onWritable((offset) => {
+      this.#resume(exchange, offset)
+      return true
+    })
+    res.cork(() => {
+      res.writeStatus(statusLineOf(exchange.status))
+      writeOwnHeaders(exchange)
+      if (answerHeaders !== null) writeHeaders(res, answerHeaders)
+    })
+    if (answerPieces.length === 0) return
+    exchange.answerPieces = []
+    this.#writePiece(exchange, Buffer.concat(answerPieces))
+  }
+
+  #writePiece(exchange: Exchange, bytes: Buffer): void {
+    const { res, controller, answerLength } = exchange
+    this.#deps.deadlines.renew(exchange, this.#deps.clock.nowMs())
+    let isTaken = true
+    let isDone = false
+    res.cork(() => {
+      if (answerLength < 0) {
+        isTaken = res.write(bytes)
+        return
+      }
+      const offset = res.getWriteOffset()
+      ;[isTaken, isDone] = res.tryEnd(bytes, answerLength)
+      if (!isTaken) {
+        exchange.unsent = bytes
+        exchange.unsentFrom = offset
+      }
+    })
+    if (isDone) this.#finish(exchange)
+    else if (!isTaken) controller?.pause()
+  }
+
+  /** The client takes more. */
+  #resume(exchange: Exchange, offset: number): void {
+    if (exchange.isOver) return
+    this.#deps.deadlines.renew(exchange, this.#deps.clock.nowMs())
+    const { res, unsent, unsentFrom, answerLength } = exchange
+    if (unsent !== null) {
+      const [isTaken, isDone] = res.tryEnd(unsent.subarray(offset - unsentFrom), answerLength)
+      if (isDone) this.#finish(exchange)
+      if (!isTaken || isDone) return
+      exchange.unsent = null
+    }
+    exchange.controller?.resume()
+  }
+}
+
+function writeOwnHeaders({ res, requestId, origin }: Exchange): void {
+  res.writeHeader('X-Request-Id', requestId)
+  if (origin === '') return
+  res.writeHeader('Access-Control-Allow-Origin', '*')
+  res.writeHeader('Access-Control-Expose-Headers', exposedHeaders)
+}
+
+function writeRateLimit({ res, retryAfterMs, rateLimit }: Exchange): void {
+  const seconds = Math.ceil(retryAfterMs / 1000)
+  // With a leading zero: ethers reads a plain number as milliseconds, and leaves this form alone.
+  if (seconds >= 1 && seconds <= 60) res.writeHeader('Retry-After', `0${seconds}`)
+  if (rateLimit === null) return
+  res.writeHeader('RateLimit', rateLimit.limit)
+  res.writeHeader('RateLimit-Policy', rateLimit.policy)
+}
+
+function writeHeaders(res: HttpResponse, headers: AnswerHeaders): void {
+  const { connection } = headers
+  const named = connection === undefined ? null : namesIn(String(connection))
+  for (const name in headers) {
+    if (notReturned.has(name) || named?.has(name)) continue
+    const value = headers[name]
+    if (typeof value === 'string') writeValue(res, name, value)
+    else for (const one of value ?? []) writeValue(res, name, one)
+  }
+}
+
+const plainValue = /^[\t\x20-\x7e]*$/
+const latin1Value = /^[\t\x20-\x7e\x80-\xff]*$/
+
+/** uWS writes what it gets: a CR or LF in a value would be response splitting, and text beyond ASCII would become UTF-8. */
+function writeValue(res: HttpResponse, name: string, value: string): void {
+  if (plainValue.test(value)) res.writeHeader(name, value)
+  else if (latin1Value.test(value)) res.writeHeader(name, Buffer.from(value, 'latin1'))
+}
+
+/** What a Connection header names is meant for one hop (RFC 9110, 7.6.1); null when it is one of the two usual words. */
+function namesIn(connection: string): ReadonlySet<string> | null {
+  if (connection === 'keep-alive' || connection === 'close') return null
+  return new Set(connection.split(',').map((name) => name.trim().toLowerCase()))
+}
+
+function lengthOf(headers: AnswerHeaders): number {
+  const text = headers['content-length']
+  return typeof text === 'string' ? Number(text) : -1
+}
+
+function isEventStream(headers: AnswerHeaders): boolean {
+  return String(headers['content-type'] ?? '').startsWith('text/event-stream')
+}
+
+const hasNoBody = ({ method, status }: Exchange): boolean =>
+  method === 'HEAD' || status === 204 || status === 304
+
+function ownErrors(exchange: Exchange): Buffer[] {
+  const { refusedCalls, body, scan } = exchange
+  if (refusedCalls === null || body === null || scan === null) return []
+  return callErrors(refusedCalls, exchange, body, scan)
+}
+
+const arrayOf = (objects: readonly Buffer[]): string => `[${objects.join(',')}]`
+
+/** A method that an upstream has answered is a real one, and may be a label in the metrics. */
+function learnMethod({ chain, scan, status, refusedCalls }: Exchange, answer: Buffer): void {
+  if (chain === null || scan === null || scan.isBatch || status !== 200) return
+  const [call] = scan.calls
+  if (call !== undefined && refusedCalls === null) chain.methodNames.learn(call.method, answer)
+}

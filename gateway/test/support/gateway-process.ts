@@ -1,0 +1,112 @@
+// A real gateway in a process of its own, on free ports, with a real database.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+
+const mainFile = join(import.meta.dirname, '../../main.ts')
+export const testSecretKey = Buffer.alloc(32, 7).toString('base64')
+
+export interface GatewayProcess {
+  readonly url: string
+  readonly port: number
+  readonly adminUrl: string
+  readonly child: ChildProcess
+  /** Everything it has printed. */
+  readonly output: () => string
+  /** The value of a metric, summed over the series whose line has every one of the words. */
+  metric(name: string, ...words: string[]): Promise<number>
+  readyz(): Promise<{ status: number; body: { status: string; checks: Record<string, string> } }>
+  /** SIGTERM, and the exit code. */
+  stop(): Promise<number | null>
+}
+
+export interface GatewayOptions {
+  readonly databaseUrl: string
+  readonly env?: Readonly<Record<string, string>>
+  /** Whether to wait until it is ready. Default true. */
+  readonly ready?: boolean
+}
+
+export async function startGateway({ databaseUrl, env = {}, ready = true }: GatewayOptions) {
+  const [port, adminPort] = await freePorts(2)
+  const child = spawn(process.execPath, [mainFile], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: {
+      DATABASE_URL: databaseUrl,
+      SECRET_KEY: testSecretKey,
+      GATEWAY_HOST: '127.0.0.1',
+      GATEWAY_PORT: String(port),
+      GATEWAY_ADMIN_PORT: String(adminPort),
+      GATEWAY_THREADS: '1',
+      DRAIN_DELAY_MS: '0',
+      DRAIN_TIMEOUT_MS: '5000',
+      ...env
+    }
+  })
+  let output = ''
+  child.stdout.on('data', (text) => {
+    output += text
+  })
+  child.stderr.on('data', (text) => {
+    output += text
+  })
+  const adminUrl = `http://127.0.0.1:${adminPort}`
+  const gateway: GatewayProcess = {
+    url: `http://127.0.0.1:${port}`,
+    port: port ?? 0,
+    adminUrl,
+    child,
+    output: () => output,
+    metric: async (name, ...words) =>
+      sumOf(await (await fetch(`${adminUrl}/metrics`)).text(), name, words),
+    async readyz() {
+      const response = await fetch(`${adminUrl}/readyz`)
+      return { status: response.status, body: (await response.json()) as never }
+    },
+    async stop() {
+      if (child.exitCode !== null || child.signalCode !== null) return child.exitCode
+      const exited = once(child, 'exit')
+      child.kill('SIGCONT')
+      child.kill('SIGTERM')
+      const [code] = await exited
+      return code
+    }
+  }
+  if (ready)
+    await until(
+      async () => (await gateway.readyz()).status === 200,
+      () => output
+    )
+  return gateway
+}
+
+/** Asks again until it is so. Fails with what `explain` says after 20 s. A question that throws is a no. */
+export async function until(
+  question: () => Promise<boolean> | boolean,
+  explain: () => string = () => ''
+): Promise<void> {
+  const endMs = performance.now() + 20_000
+  for (;;) {
+    if (await Promise.resolve(question()).catch(() => false)) return
+    if (performance.now() > endMs) throw new Error(`it did not become so within 20 s: ${explain()}`)
+    await delay(20)
+  }
+}
+
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
+  await Promise.all(servers.map((server) => once(server, 'listening')))
+  const ports = servers.map((server) => (server.address() as { port: number }).port)
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
+  return ports
+}
+
+function sumOf(text: string, name: string, words: readonly string[]): number {
+  return text
+    .split('\n')
+    .filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `))
+    .filter((line) => words.every((word) => line.includes(word)))
+    .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0)
+}

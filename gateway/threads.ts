@@ -1,0 +1,49 @@
+// Everything that the main thread and a worker thread say to each other. Messages between two threads arrive in the
+// order in which they were sent, and the cache relies on it: a record that the main thread sends after a change was
+// already read after that change.
+import type { Config } from './config.ts'
+import type { ChangeNotice, KeyRecord } from './keys/key-record.ts'
+
+export interface ChainRecord {
+  readonly id: string
+  readonly name: string
+  readonly kind: 'evm' | 'jsonrpc' | 'rest'
+  readonly methodWeights: Readonly<Record<string, number>>
+  /** URLs hold providers' keys: they go to the sockets and nowhere else. */
+  readonly upstreams: readonly { readonly id: string; readonly url: string }[]
+}
+
+export type ToThread =
+  | { readonly kind: 'chains'; readonly chains: readonly ChainRecord[] }
+  | {
+      readonly kind: 'key'
+      readonly secret: string
+      /** `null`: no such key. `unavailable`: the database could not be asked. */
+      readonly record: KeyRecord | null | 'unavailable'
+    }
+  /** `everything`: the log has a gap, so nothing that is cached can be trusted. */
+  | {
+      readonly kind: 'changes'
+      readonly changes: readonly ChangeNotice[] | 'everything'
+      readonly upTo: number
+    }
+  | { readonly kind: 'drain' }
+
+export type ToMain =
+  | { readonly kind: 'listening' }
+  | { readonly kind: 'listen-failed' }
+  | { readonly kind: 'lookup'; readonly secret: string }
+  | { readonly kind: 'applied'; readonly upTo: number }
+  | {
+      readonly kind: 'series'
+      readonly index: number
+      readonly family: string
+      readonly labels: readonly string[]
+    }
+
+export interface ThreadData {
+  readonly config: Config
+  readonly threadNumber: number
+  readonly limitMemory: SharedArrayBuffer
+  readonly counterMemory: SharedArrayBuffer
+}

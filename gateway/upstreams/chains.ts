@@ -1,0 +1,96 @@
+// The chains that this thread serves: what a key's chain id leads to. Kept in step with the database by messages from
+// the main thread; connections to an upstream that did not change survive the change of another.
+import { createMethodNames, type MethodNames } from '../rpc/method-names.ts'
+import { createWeights, type Weights } from '../rpc/weights.ts'
+import type { ChainMetrics, ThreadMetrics } from '../telemetry/thread-metrics.ts'
+import type { ChainRecord } from '../threads.ts'
+import { type UpstreamLimits, UpstreamPool } from './pool.ts'
+
+export interface Chain {
+  readonly name: string
+  readonly kind: ChainRecord['kind']
+  readonly weights: Weights
+  readonly methodNames: MethodNames
+  readonly metrics: ChainMetrics
+  /** The upstreams that can be asked, in order. */
+  readonly upstreams: readonly UpstreamPool[]
+}
+
+export interface ChainsDeps {
+  readonly limits: UpstreamLimits
+  readonly metrics: ThreadMetrics
+  /** An upstream of this id cannot be used, and why. */
+  readonly onUnusable: (upstreamId: string, error: unknown) => void
+}
+
+interface OpenPool {
+  readonly url: string
+  readonly chainName: string
+  readonly pool: UpstreamPool
+}
+
+export class Chains {
+  readonly #deps: ChainsDeps
+  #byId = new Map<string, Chain>()
+  #pools = new Map<string, OpenPool>()
+  readonly #methodNames = new Map<string, MethodNames>()
+
+  constructor(deps: ChainsDeps) {
+    this.#deps = deps
+  }
+
+  get(chainId: string): Chain | undefined {
+    return this.#byId.get(chainId)
+  }
+
+  replace(records: readonly ChainRecord[]): void {
+    const before = this.#pools
+    this.#pools = new Map()
+    this.#byId = new Map(records.map((record) => [record.id, this.#chainOf(record, before)]))
+    for (const [id, { pool }] of before) {
+      if (this.#pools.get(id)?.pool !== pool) void pool.close()
+    }
+  }
+
+  async destroy(): Promise<void> {
+    await Promise.all([...this.#pools.values()].map(({ pool }) => pool.destroy()))
+  }
+
+  #chainOf(record: ChainRecord, before: ReadonlyMap<string, OpenPool>): Chain {
+    const { id, name, kind, methodWeights, upstreams } = record
+    let methodNames = this.#methodNames.get(id)
+    if (methodNames === undefined) {
+      methodNames = createMethodNames()
+      this.#methodNames.set(id, methodNames)
+    }
+    return {
+      name,
+      kind,
+      methodNames,
+      weights: createWeights(methodWeights),
+      metrics: this.#deps.metrics.forChain(name),
+      upstreams: upstreams.flatMap((upstream) => this.#poolOf(name, upstream, before))
+    }
+  }
+
+  #poolOf(
+    chainName: string,
+    { id, url }: ChainRecord['upstreams'][number],
+    before: ReadonlyMap<string, OpenPool>
+  ): UpstreamPool[] {
+    const known = before.get(id)
+    if (known?.url === url && known.chainName === chainName) {
+      this.#pools.set(id, known)
+      return [known.pool]
+    }
+    try {
+      const { limits, metrics } = this.#deps
+      const pool = new UpstreamPool(id, url, limits, metrics.forUpstream(chainName, id))
+      this.#pools.set(id, { url, chainName, pool })
+      return [pool]
+    } catch (error) {
+      this.#deps.onUnusable(id, error)
+      return []
+    }
+  }
+}

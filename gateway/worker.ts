@@ -1,0 +1,192 @@
+// One worker thread: one uWS app on the shared port, its key cache, its upstream connections, its counters. This file
+// wires the stages together and follows the main thread's messages; what a request goes through is in pipeline.ts.
+import { randomBytes } from 'node:crypto'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
+import { classifyApiKey } from '../drizzle/api-key.ts'
+import { createClientAddressOf } from './client-address.ts'
+import { systemClock as clock } from './clock.ts'
+import { Deadlines } from './deadlines.ts'
+import { createFailures } from './errors.ts'
+import { blockListOf } from './keys/cached-key.ts'
+import { KeyCache } from './keys/key-cache.ts'
+import { Pipeline } from './pipeline.ts'
+import { createAccept } from './stages/accept.ts'
+import { createAuthenticate } from './stages/authenticate.ts'
+import { createCharge } from './stages/charge.ts'
+import { createCollect } from './stages/collect.ts'
+import { createDispatch } from './stages/dispatch.ts'
+import { Respond } from './stages/respond.ts'
+import { createSettle } from './stages/settle.ts'
+import { Counters } from './telemetry/counters.ts'
+import { createExchangeLog } from './telemetry/exchange-log.ts'
+import { createLog } from './telemetry/log.ts'
+import { ThreadMetrics } from './telemetry/thread-metrics.ts'
+import type { ThreadData, ToMain, ToThread } from './threads.ts'
+import { Chains } from './upstreams/chains.ts'
+import { RetryBudget } from './upstreams/retry-budget.ts'
+import { closeListenSocket, createApp, type us_listen_socket } from './uws.ts'
+
+/** How often late exchanges are looked for. */
+const sweepMs = 100
+/** How often gauges are read. */
+const gaugeMs = 1000
+
+const { config, threadNumber, limitMemory, counterMemory } = workerData as ThreadData
+const main = parentPort as MessagePort
+const tell = (message: ToMain): void => main.postMessage(message)
+
+const log = createLog(config.LOG_LEVEL, `thread ${threadNumber}`)
+const exchangeLog = createExchangeLog(log, clock)
+const counters = new Counters(counterMemory, (index, family, labels) =>
+  tell({ kind: 'series', index, family, labels })
+)
+const metrics = new ThreadMetrics(counters)
+const failures = createFailures(config.QUOTA_STATUS)
+const deadlines = new Deadlines(config.UPSTREAM_TIMEOUT_MS)
+
+const keys = new KeyCache({
+  clock,
+  classify: classifyApiKey,
+  lookUp: (secret) => tell({ kind: 'lookup', secret }),
+  limits: {
+    freshMs: config.KEY_CACHE_TTL * 1000,
+    staleMs: config.KEY_CACHE_STALE * 1000,
+    keysMax: config.KEY_CACHE_MAX,
+    unknownMax: config.KEY_NEGATIVE_MAX,
+    unknownMs: config.KEY_NEGATIVE_TTL * 1000
+  }
+})
+
+const chains = new Chains({
+  metrics,
+  onUnusable: (upstream, error) => log.error({ upstream, err: error }, 'an upstream is unusable'),
+  limits: {
+    connectionsMax: config.UPSTREAM_CONNECTIONS_MAX,
+    queueMax: config.UPSTREAM_QUEUE_MAX,
+    connectTimeoutMs: config.UPSTREAM_CONNECT_TIMEOUT_MS,
+    timeoutMs: config.UPSTREAM_TIMEOUT_MS,
+    keepAliveMs: config.UPSTREAM_KEEP_ALIVE_MS,
+    answerBytesMax: config.ANSWER_BYTES_MAX
+  }
+})
+
+const collect = createCollect({
+  failures,
+  bodyBytesMax: config.REQUEST_BODY_BYTES_MAX,
+  bodiesBytesMax: config.REQUEST_BODIES_BYTES_MAX,
+  batchItemsMax: config.BATCH_ITEMS_MAX
+})
+const settle = createSettle({ clock, deadlines, metrics, releaseBody: collect.release })
+
+const pipeline = new Pipeline({
+  failures,
+  clock,
+  deadlines,
+  exchangesMax: config.EXCHANGES_MAX,
+  accept: createAccept({
+    failures,
+    newRequestId: createRequestIds(),
+    bodyBytesMax: config.REQUEST_BODY_BYTES_MAX
+  }),
+  authenticate: createAuthenticate({
+    failures,
+    clock,
+    keys,
+    chains,
+    metrics,
+    clientAddressOf: createClientAddressOf(blockListOf(config.TRUSTED_PROXIES))
+  }),
+  collect,
+  charge: createCharge({ failures, clock, words: new BigInt64Array(limitMemory) }),
+  dispatch: createDispatch({ failures, retryBudget: new RetryBudget(clock) }),
+  respond: new Respond({
+    failures,
+    clock,
+    deadlines,
+    answerBufferBytesMax: config.ANSWER_BUFFER_BYTES_MAX,
+    settle
+  }),
+  settle,
+  onBug: exchangeLog.bug,
+  onUpstreamFailure: exchangeLog.upstreamFailure
+})
+
+const app = createApp()
+let listenSocket: us_listen_socket | false = false
+// Every path and every method: uWS closes the socket without an answer where nothing matches.
+app.any('/*', pipeline.handle)
+app.listen(config.GATEWAY_HOST, config.GATEWAY_PORT, (socket) => {
+  listenSocket = socket
+  tell({ kind: socket === false ? 'listen-failed' : 'listening' })
+})
+
+const sweeper = setInterval(() => pipeline.expire(clock.nowMs()), sweepMs)
+const gauges = setInterval(createGauges(), gaugeMs)
+
+main.on('message', (message: ToThread) => {
+  switch (message.kind) {
+    case 'key':
+      keys.settle(message.secret, message.record)
+      break
+    case 'chains':
+      chains.replace(message.chains)
+      break
+    case 'changes':
+      keys.apply(message.changes)
+      tell({ kind: 'applied', upTo: message.upTo })
+      break
+    case 'drain':
+      drain()
+      break
+  }
+})
+
+/** Ends the thread when nothing is under way any more, or when the time for it is over. */
+function drain(): void {
+  if (listenSocket !== false) closeListenSocket(listenSocket)
+  listenSocket = false
+  pipeline.drain()
+  const giveUpMs = clock.nowMs() + config.DRAIN_TIMEOUT_MS
+  const waiting = setInterval(() => {
+    if (deadlines.size > 0 && clock.nowMs() < giveUpMs) return
+    clearInterval(waiting)
+    end()
+  }, 10)
+}
+
+function end(): void {
+  clearInterval(sweeper)
+  clearInterval(gauges)
+  // Closes what is still open, whose exchanges are settled by their abort handlers. The thread must end by itself after
+  // this: process.exit with a uWS loop open aborts the process.
+  app.close()
+  void chains.destroy()
+  main.close()
+}
+
+function createGauges(): () => void {
+  const delay = monitorEventLoopDelay({ resolution: 10 })
+  delay.enable()
+  const cacheEntries = metrics.gauge('sluice_gateway_key_cache_entries', threadNumber)
+  const exchanges = metrics.gauge('sluice_gateway_exchanges', threadNumber)
+  const p99 = metrics.gauge('sluice_gateway_event_loop_delay_p99_seconds', threadNumber)
+  const max = metrics.gauge('sluice_gateway_event_loop_delay_max_seconds', threadNumber)
+  return () => {
+    cacheEntries(keys.size)
+    exchanges(deadlines.size)
+    p99(delay.percentile(99) / 1e9)
+    max(delay.max / 1e9)
+    delay.reset()
+  }
+}
+
+/** Unique among threads and boots by its random part, and in a thread by its number. */
+function createRequestIds(): () => string {
+  const prefix = randomBytes(9).toString('base64url')
+  let last = 0
+  return () => {
+    last++
+    return prefix + last.toString(36)
+  }
+}
