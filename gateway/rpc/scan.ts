@@ -9,7 +9,7 @@
 // Where nodes disagree but nothing is at stake, the node decides: a request without `jsonrpc` passes (geth refuses it
 // since 1.11, earlier ones and bitcoind do not), and so does `"params": null`, which geth and the Rust nodes read as none.
 import { isUtf8 } from 'node:buffer'
-import { endOfString, endOfValue, skipSpace, startOfMemberValue } from './json.ts'
+import { byteAt, endOfString, endOfValue, skipSpace, startOfMemberValue } from './json.ts'
 import { problems, Request, type RpcCall } from './request.ts'
 
 export type { RpcCall }
@@ -28,7 +28,7 @@ export function scan(body: Uint8Array, itemsMax: number): Scan | 'parse_error' {
   if (!isUtf8(body)) return 'parse_error'
   const buffer = asBuffer(body)
   const start = skipSpace(buffer, 0)
-  const isBatch = buffer[start] === openBracket
+  const isBatch = byteAt(buffer, start) === openBracket
   const calls: RpcCall[] = []
   const end = isBatch
     ? readBatch(buffer, start, calls, 10 * itemsMax)
@@ -50,19 +50,19 @@ function asBuffer(body: Uint8Array): Buffer {
 /** Adds the items of the array at `start` to `calls` and returns the offset behind it, or -1. */
 function readBatch(body: Buffer, start: number, calls: RpcCall[], recordedMax: number): number {
   let at = skipSpace(body, start + 1)
-  if (body[at] === closeBracket) return at + 1
+  if (byteAt(body, at) === closeBracket) return at + 1
   for (;;) {
     const end = calls.length < recordedMax ? readCall(body, at, calls) : endOfValue(body, at)
     at = skipSpace(body, end)
-    if (body[at] === closeBracket) return at + 1
-    if (body[at] !== comma) return -1
+    if (byteAt(body, at) === closeBracket) return at + 1
+    if (byteAt(body, at) !== comma) return -1
     at = skipSpace(body, at + 1)
   }
 }
 
 /** Adds the item at `start` to `calls` and returns the offset behind it, or -1. */
 function readCall(body: Buffer, start: number, calls: RpcCall[]): number {
-  if (body[start] === openBrace) {
+  if (byteAt(body, start) === openBrace) {
     const request = new Request(start)
     const end = readMembers(body, start, request)
     request.close(end)
@@ -76,11 +76,11 @@ function readCall(body: Buffer, start: number, calls: RpcCall[]): number {
 
 function readMembers(body: Buffer, start: number, request: Request): number {
   let at = skipSpace(body, start + 1)
-  if (body[at] === closeBrace) return at + 1
+  if (byteAt(body, at) === closeBrace) return at + 1
   for (;;) {
     at = skipSpace(body, readMember(body, at, request))
-    if (body[at] === closeBrace) return at + 1
-    if (body[at] !== comma) return -1
+    if (byteAt(body, at) === closeBrace) return at + 1
+    if (byteAt(body, at) !== comma) return -1
     at = skipSpace(body, at + 1)
   }
 }
