@@ -25,7 +25,8 @@ export interface DispatchDeps {
 /** Returns a failure that is known at once; otherwise the sink hears how it went. */
 export type Dispatch = (exchange: Exchange, sink: AnswerSink) => Failure | null
 
-export function createDispatch({ failures, retryBudget }: DispatchDeps): Dispatch {
+export function createDispatch(deps: DispatchDeps): Dispatch {
+  const { failures, retryBudget } = deps
   return function dispatch(exchange, sink) {
     const upstream = exchange.chain?.upstreams[0]
     if (upstream === undefined) return failures.upstream_unavailable
@@ -33,76 +34,80 @@ export function createDispatch({ failures, retryBudget }: DispatchDeps): Dispatc
     exchange.upstream = upstream
     retryBudget.deposit()
     const request = requestOf(exchange)
-    upstream.dispatch(request, new UpstreamCall(exchange, upstream, request, sink))
+    upstream.dispatch(request, new UpstreamCall(deps, exchange, upstream, request, sink))
     return null
   }
+}
 
-  class UpstreamCall implements Dispatcher.DispatchHandler {
-    readonly #exchange: Exchange
-    readonly #upstream: UpstreamPool
-    readonly #request: UpstreamRequest
-    readonly #sink: AnswerSink
-    #status = 0
+/** One request at an upstream, as undici sees it. */
+class UpstreamCall implements Dispatcher.DispatchHandler {
+  readonly #deps: DispatchDeps
+  readonly #exchange: Exchange
+  readonly #upstream: UpstreamPool
+  readonly #request: UpstreamRequest
+  readonly #sink: AnswerSink
+  #status = 0
 
-    constructor(
-      exchange: Exchange,
-      upstream: UpstreamPool,
-      request: UpstreamRequest,
-      sink: AnswerSink
-    ) {
-      this.#exchange = exchange
-      this.#upstream = upstream
-      this.#request = request
-      this.#sink = sink
+  constructor(
+    deps: DispatchDeps,
+    exchange: Exchange,
+    upstream: UpstreamPool,
+    request: UpstreamRequest,
+    sink: AnswerSink
+  ) {
+    this.#deps = deps
+    this.#exchange = exchange
+    this.#upstream = upstream
+    this.#request = request
+    this.#sink = sink
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    // The client may have gone, or the deadline come, while the request waited for a connection.
+    if (this.#exchange.isOver) controller.abort(new Error('the client is gone'))
+    else this.#exchange.controller = controller
+  }
+
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: AnswerHeaders
+  ): void {
+    if (status < 200) return
+    this.#status = status
+    this.#sink.head(this.#exchange, status, headers)
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, piece: Buffer): void {
+    this.#sink.piece(this.#exchange, piece)
+  }
+
+  onResponseEnd(): void {
+    this.#upstream.release()
+    this.#upstream.count(resultOf(this.#status))
+    this.#sink.end(this.#exchange)
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    const exchange = this.#exchange
+    if (this.#mayRepeat(error)) {
+      exchange.isRepeated = true
+      exchange.controller = null
+      this.#upstream.count('repeated')
+      this.#upstream.repeat(this.#request, this)
+      return
     }
+    this.#upstream.release()
+    const failure = failureOf(this.#deps.failures, error, this.#status !== 0)
+    this.#upstream.count(exchange.isOver ? 'client_gone' : failure.reason)
+    this.#sink.fail(exchange, failure, error)
+  }
 
-    onRequestStart(controller: Dispatcher.DispatchController): void {
-      // The client may have gone, or the deadline come, while the request waited for a connection.
-      if (this.#exchange.isOver) controller.abort(new Error('the client is gone'))
-      else this.#exchange.controller = controller
-    }
-
-    onResponseStart(
-      _controller: Dispatcher.DispatchController,
-      status: number,
-      headers: AnswerHeaders
-    ): void {
-      if (status < 200) return
-      this.#status = status
-      this.#sink.head(this.#exchange, status, headers)
-    }
-
-    onResponseData(_controller: Dispatcher.DispatchController, piece: Buffer): void {
-      this.#sink.piece(this.#exchange, piece)
-    }
-
-    onResponseEnd(): void {
-      this.#upstream.release()
-      this.#upstream.count(resultOf(this.#status))
-      this.#sink.end(this.#exchange)
-    }
-
-    onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-      const exchange = this.#exchange
-      if (this.#mayRepeat(error)) {
-        exchange.isRepeated = true
-        exchange.controller = null
-        this.#upstream.count('repeated')
-        this.#upstream.repeat(this.#request, this)
-        return
-      }
-      this.#upstream.release()
-      const failure = failureOf(failures, error, this.#status !== 0)
-      this.#upstream.count(exchange.isOver ? 'client_gone' : failure.reason)
-      this.#sink.fail(exchange, failure, error)
-    }
-
-    #mayRepeat(error: Error): boolean {
-      const exchange = this.#exchange
-      if (exchange.isOver || exchange.isRepeated || this.#status !== 0) return false
-      if (!isClosedSocket(error) || !areRepeatable(exchange)) return false
-      return retryBudget.withdraw()
-    }
+  #mayRepeat(error: Error): boolean {
+    const exchange = this.#exchange
+    if (exchange.isOver || exchange.isRepeated || this.#status !== 0) return false
+    if (!isClosedSocket(error) || !areRepeatable(exchange)) return false
+    return this.#deps.retryBudget.withdraw()
   }
 }
 
