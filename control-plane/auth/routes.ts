@@ -1,0 +1,83 @@
+// Sessions over HTTP. The refresh token travels only in a cookie that scripts cannot read and that is sent to /v1/auth
+// alone; the routes that take it refuse pages of another origin.
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Clock } from '../clock.ts'
+import { type Config, durations } from '../config.ts'
+import { Failure } from '../errors.ts'
+import { type App, callerOf } from '../http/app-type.ts'
+import { type AccountLimit, authLimit } from '../http/rate-limits.ts'
+import { issueAccessToken } from './access-token.ts'
+import * as schema from './schema.ts'
+import type { AuthService, OpenSession } from './service.ts'
+
+const cookieName = 'sluice_refresh'
+const cookiePath = '/v1/auth'
+
+export interface AuthRoutesDeps {
+  auth: AuthService
+  accountLimit: AccountLimit
+  clock: Clock
+  config: Pick<Config, 'authAttemptsPerMinute' | 'portalOrigin'>
+}
+
+export function registerAuthRoutes(app: App, deps: AuthRoutesDeps): void {
+  const { auth, accountLimit, clock, config } = deps
+  const guessable = { access: 'public', rateLimit: authLimit(config) } as const
+
+  const open = async (request: FastifyRequest, reply: FastifyReply, session: OpenSession) => {
+    reply.setCookie(cookieName, session.refreshToken, {
+      ...cookieOptions(request, config),
+      maxAge: durations.refreshToken / 1000
+    })
+    return await issueAccessToken(reply, session, clock())
+  }
+
+  app.post(
+    '/v1/auth/login',
+    { schema: schema.loginRoute, config: guessable },
+    async (request, reply) => {
+      const { email, password } = request.body
+      await accountLimit(request, email)
+      return await open(request, reply, await auth.login(email, password, callerOf(request)))
+    }
+  )
+
+  app.post(
+    '/v1/auth/refresh',
+    { schema: schema.refreshRoute, config: guessable },
+    async (request, reply) => {
+      requireOwnOrigin(request, config.portalOrigin)
+      const token = request.cookies[cookieName]
+      if (token === undefined) throw new Failure('refresh_token_invalid')
+      return await open(request, reply, await auth.refresh(token, callerOf(request)))
+    }
+  )
+
+  app.post(
+    '/v1/auth/logout',
+    { schema: schema.logoutRoute, config: { access: 'public' } },
+    async (request, reply) => {
+      requireOwnOrigin(request, config.portalOrigin)
+      const token = request.cookies[cookieName]
+      if (token !== undefined) await auth.logout(token, callerOf(request))
+      reply.clearCookie(cookieName, cookieOptions(request, config))
+      return reply.code(204).send(null)
+    }
+  )
+}
+
+function cookieOptions(request: FastifyRequest, { portalOrigin }: Pick<Config, 'portalOrigin'>) {
+  return {
+    path: cookiePath,
+    httpOnly: true,
+    sameSite: 'strict',
+    secure: request.protocol === 'https' || portalOrigin.startsWith('https:')
+  } as const
+}
+
+/** SameSite=Strict lets a page of a sibling domain through; browsers name the page's origin on every POST. */
+function requireOwnOrigin(request: FastifyRequest, portalOrigin: string): void {
+  const { origin } = request.headers
+  if (origin === undefined || origin === portalOrigin) return
+  if (origin !== `${request.protocol}://${request.host}`) throw new Failure('origin_not_allowed')
+}

@@ -1,0 +1,183 @@
+// Every setting and every limit of the control plane, with its unit, its bound and its reason. Nothing else in
+// control-plane/ reads the environment.
+import { join, resolve } from 'node:path'
+import Type from 'typebox'
+import { readEnvironment } from '../drizzle/environment.ts'
+import { isAddressBlock } from './http/address.ts'
+
+const port = (fallback: number, description: string) =>
+  Type.Integer({ default: fallback, minimum: 1, maximum: 65_535, description })
+const count = (fallback: number, minimum: number, maximum: number, description: string) =>
+  Type.Integer({ default: fallback, minimum, maximum, description })
+const list = (pattern: string, minItems: number, description: string) =>
+  Type.Array(Type.String({ pattern }), { minItems, description })
+
+const refined = (check: (text: string) => boolean, fallback: string, description: string) =>
+  Type.Refine(Type.String({ default: fallback, description }), check)
+
+const databaseUrl = Type.String({
+  pattern: '^mysql://',
+  description: 'the database, mysql://user:password@host:port/name'
+})
+
+export const environmentSchema = Type.Object({
+  DATABASE_URL: databaseUrl,
+  SECRET_KEY: list(
+    '^[A-Za-z0-9+/]{43}=$',
+    1,
+    'the keys that seal what must be read again: 32 bytes in base64 (openssl rand -base64 32), the newest first, separated by commas'
+  ),
+  JWT_SECRET: list(
+    '^.{32,}$',
+    1,
+    'the secrets that sign access tokens: 32 characters or more each, without commas (openssl rand -hex 32), the newest first, separated by commas'
+  ),
+  CONTROL_PLANE_HOST: Type.String({
+    default: '0.0.0.0',
+    description: 'the address that serves REST'
+  }),
+  CONTROL_PLANE_PORT: port(3000, 'the port that serves REST'),
+  CONTROL_PLANE_ADMIN_HOST: Type.String({
+    default: '127.0.0.1',
+    description: 'the address that serves health and metrics, which are private'
+  }),
+  CONTROL_PLANE_ADMIN_PORT: port(9091, 'the port that serves health and metrics'),
+  PUBLIC_RPC_URL: refined(
+    isRpcUrl,
+    'http://127.0.0.1:8080',
+    'where RPC consumers reach the gateway: an http or https URL without a query, e.g. https://rpc.example.com'
+  ),
+  PORTAL_ORIGIN: refined(
+    isOrigin,
+    '',
+    'the public origin of the portal, without a path, e.g. https://portal.example.com: links in mails lead there, CORS allows it, and with https the cookie is Secure; by default this process on loopback'
+  ),
+  TRUSTED_PROXIES: Type.Array(Type.Refine(Type.String(), isAddressBlock), {
+    default: [],
+    description:
+      'addresses or CIDR blocks of the proxies in front, whose X-Forwarded-For is believed, separated by commas'
+  }),
+  SLUICE_DATA_DIR: Type.String({
+    default: '.data',
+    description: 'the folder in which mails are left when SMTP_URL is not set'
+  }),
+  SMTP_URL: Type.String({
+    default: '',
+    pattern: '^$|^smtps?://',
+    description: 'the mail server, smtp://user:password@host:587; without it mails become files'
+  }),
+  MAIL_FROM: Type.String({
+    default: 'Sluice <no-reply@localhost>',
+    pattern: '^[^\\r\\n]+$',
+    description: 'the sender of mails'
+  }),
+  KEY_REVEAL: Type.Boolean({
+    default: true,
+    description:
+      'whether a member may see the secret of an api key again; when off, secrets of new keys are not stored at all'
+  }),
+  REGISTRATION: Type.Union([Type.Literal('open'), Type.Literal('closed')], {
+    default: 'open',
+    description: 'whether anybody may create an account'
+  }),
+  LOG_LEVEL: Type.Union(
+    ['fatal', 'error', 'warn', 'info', 'debug', 'silent'].map((level) => Type.Literal(level)),
+    { default: 'info', description: 'the least severe level that is logged' }
+  ),
+
+  REST_RATE_PER_MINUTE: count(
+    600,
+    1,
+    1_000_000,
+    'requests that one client address may make in a minute'
+  ),
+  AUTH_RATE_PER_MINUTE: count(
+    20,
+    1,
+    1_000_000,
+    'attempts to log in, register or use a mailed token that one client address may make in a minute; the same again for each account'
+  ),
+  PASSWORD_QUEUE_MAX: count(
+    16,
+    0,
+    1000,
+    'password checks that wait while two run, each about 100 ms of a core; one more is refused'
+  ),
+  REQUEST_BYTES_MAX: count(65_536, 1024, 1_048_576, 'bytes of a request body'),
+  REQUEST_TIMEOUT: count(30, 1, 300, 'seconds for a client to send its request'),
+  DRAIN_TIMEOUT: count(
+    10,
+    1,
+    300,
+    'seconds for requests and mails under way when the process stops'
+  ),
+  DATABASE_CONNECTIONS_MAX: count(10, 1, 1000, 'connections to the database'),
+  ORGS_PER_USER_MAX: count(20, 1, 10_000, 'orgs that one user may own'),
+  ENDPOINTS_PER_ORG_MAX: count(500, 1, 1_000_000, 'endpoints of one org')
+})
+
+/** Durations that the contract fixes. Milliseconds. */
+export const durations = {
+  accessToken: 15 * 60_000,
+  refreshToken: 30 * 86_400_000,
+  /** A session ends then, however often it was refreshed: a stolen one cannot live for ever. */
+  session: 90 * 86_400_000,
+  /** Two tabs that refresh at once both get the same successor within it. */
+  refreshGrace: 30_000,
+  verifyEmailToken: 24 * 3_600_000,
+  resetPasswordToken: 3_600_000,
+  idempotencyKey: 24 * 3_600_000,
+  /** A gateway that was not seen for so long is not counted. It reports every second. */
+  gatewaySilence: 10_000
+} as const
+
+export type Config = ReturnType<typeof readConfig>
+
+/** Throws ConfigurationError with everything that is wrong. */
+export function readConfig(env: Readonly<Record<string, string | undefined>> = process.env) {
+  const values = readEnvironment(environmentSchema, env)
+  return Object.freeze({
+    databaseUrl: values.DATABASE_URL,
+    databaseConnectionsMax: values.DATABASE_CONNECTIONS_MAX,
+    secretKeys: values.SECRET_KEY,
+    jwtSecrets: values.JWT_SECRET,
+    host: values.CONTROL_PLANE_HOST,
+    port: values.CONTROL_PLANE_PORT,
+    adminHost: values.CONTROL_PLANE_ADMIN_HOST,
+    adminPort: values.CONTROL_PLANE_ADMIN_PORT,
+    rpcUrl: values.PUBLIC_RPC_URL.replace(/\/+$/, ''),
+    portalOrigin: values.PORTAL_ORIGIN || `http://127.0.0.1:${values.CONTROL_PLANE_PORT}`,
+    trustedProxies: values.TRUSTED_PROXIES,
+    outboxDir: resolve(join(values.SLUICE_DATA_DIR, 'outbox')),
+    smtpUrl: values.SMTP_URL || null,
+    mailFrom: values.MAIL_FROM,
+    keyReveal: values.KEY_REVEAL,
+    registrationOpen: values.REGISTRATION === 'open',
+    logLevel: values.LOG_LEVEL,
+    requestsPerMinute: values.REST_RATE_PER_MINUTE,
+    authAttemptsPerMinute: values.AUTH_RATE_PER_MINUTE,
+    passwordQueueMax: values.PASSWORD_QUEUE_MAX,
+    requestBytesMax: values.REQUEST_BYTES_MAX,
+    requestTimeoutMs: values.REQUEST_TIMEOUT * 1000,
+    drainTimeoutMs: values.DRAIN_TIMEOUT * 1000,
+    orgsPerUserMax: values.ORGS_PER_USER_MAX,
+    endpointsPerOrgMax: values.ENDPOINTS_PER_ORG_MAX
+  })
+}
+
+/** What the operator command needs: a database, and nothing that only a running server has. */
+export function readOperatorConfig(
+  env: Readonly<Record<string, string | undefined>> = process.env
+): { databaseUrl: string } {
+  const values = readEnvironment(Type.Object({ DATABASE_URL: databaseUrl }), env)
+  return { databaseUrl: values.DATABASE_URL }
+}
+
+function isRpcUrl(text: string): boolean {
+  const url = URL.parse(text)
+  return url !== null && /^https?:$/.test(url.protocol) && url.search === '' && url.hash === ''
+}
+
+function isOrigin(text: string): boolean {
+  return text === '' || (/^https?:/.test(text) && URL.parse(text)?.origin === text)
+}

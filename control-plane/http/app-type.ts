@@ -1,0 +1,60 @@
+// What a request carries beyond Fastify's own: who asks, and what its route promises.
+
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import type {
+  FastifyBaseLogger,
+  FastifyInstance,
+  FastifyRequest,
+  RawReplyDefaultExpression,
+  RawRequestDefaultExpression,
+  RawServerDefault
+} from 'fastify'
+
+export type App = FastifyInstance<
+  RawServerDefault,
+  RawRequestDefaultExpression,
+  RawReplyDefaultExpression,
+  FastifyBaseLogger,
+  TypeBoxTypeProvider
+>
+
+/** Where a request comes from: what the audit log and a session keep of it. */
+export interface Caller {
+  ip: string
+  requestId: string
+  userAgent: string | null
+}
+
+/** A caller with a valid access token, as the database knows the user at this moment. */
+export interface Actor extends Caller {
+  userId: string
+  sessionId: string
+  isOperator: boolean
+  isEmailVerified: boolean
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    actor: Actor | null
+  }
+  interface FastifyContextConfig {
+    /** Who may call a route of `/v1`. There is no default: a route without it does not start. */
+    access?: 'public' | 'user' | 'operator'
+    /** Whether the route creates something and takes an Idempotency-Key. */
+    idempotent?: boolean
+  }
+}
+
+export function callerOf(request: FastifyRequest): Caller {
+  return {
+    ip: request.ip,
+    requestId: request.id,
+    userAgent: request.headers['user-agent']?.slice(0, 255) ?? null
+  }
+}
+
+/** The actor of a route whose access is not `public`. */
+export function actorOf(request: FastifyRequest): Actor {
+  if (request.actor === null) throw new Error(`${request.routeOptions.url} has no actor`)
+  return request.actor
+}

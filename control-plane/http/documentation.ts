@@ -1,0 +1,92 @@
+// The contract for programs and people: OpenAPI 3.1 at /openapi.json, made from the same schemas that judge requests,
+// and a reference at /docs. Each route gets what all share here: its problems, its security, its Idempotency-Key.
+import fastifySwagger from '@fastify/swagger'
+import scalar from '@scalar/fastify-api-reference'
+import type { FastifySchema, RouteOptions } from 'fastify'
+import Type from 'typebox'
+import type { App } from './app-type.ts'
+import { problemSchema } from './problem.ts'
+
+/** Scalar starts from an inline script and styles itself inline; it may talk to this origin only. */
+const referencePolicy = [
+  "default-src 'self'",
+  "script-src 'self' 'unsafe-inline'",
+  "style-src 'self' 'unsafe-inline'",
+  "img-src 'self' data:",
+  "font-src 'self' data:",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'"
+].join('; ')
+
+const description = `Accounts, orgs, endpoints and chains of a Sluice gateway.
+
+Errors are RFC 9457 problems: branch on \`code\`. Lists are paged by cursor. POSTs that create something take an
+\`Idempotency-Key\`: the same key within 24 hours gets the same answer. An object of another org is 404.
+
+Log in, send the access token as \`Authorization: Bearer\`, and refresh it with the cookie before its 15 minutes are
+over. An account may log in before its email address is verified, but creates endpoints only afterwards.`
+
+export async function registerDocumentation(app: App): Promise<void> {
+  app.addHook('onRoute', describeRoute)
+  await app.register(fastifySwagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'Sluice', description, version: '1' },
+      tags: ['auth', 'me', 'orgs', 'endpoints', 'chains', 'changes'].map((name) => ({ name })),
+      components: {
+        securitySchemes: {
+          access_token: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+          refresh_token: { type: 'apiKey', in: 'cookie', name: 'sluice_refresh' }
+        }
+      }
+    },
+    transform: ({ schema, url, route }) => ({ schema: withIdempotencyKey(schema, route), url })
+  })
+  app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())
+  await app.register(scalar, {
+    routePrefix: '/docs',
+    configuration: {
+      url: '/openapi.json',
+      pageTitle: 'Sluice API',
+      withDefaultFonts: false,
+      telemetry: false
+    },
+    hooks: {
+      onRequest: (_request, reply, done) => {
+        reply.header('content-security-policy', referencePolicy)
+        done()
+      }
+    }
+  })
+}
+
+function describeRoute(route: RouteOptions): void {
+  if (!route.url.startsWith('/v1/')) return
+  const schema = route.schema ?? {}
+  route.schema = schema
+  schema.response = {
+    ...(schema.response as Record<string, unknown>),
+    '4xx': problem('The request cannot be served: `code` says why.'),
+    '5xx': problem('The service cannot answer now.')
+  }
+  if (route.config?.access !== 'public') schema.security = [{ access_token: [] }]
+}
+
+const problem = (text: string) => ({
+  description: text,
+  content: { 'application/problem+json': { schema: problemSchema } }
+})
+
+function withIdempotencyKey(schema: FastifySchema, route: RouteOptions): FastifySchema {
+  if (route.config?.idempotent !== true) return schema
+  return {
+    ...schema,
+    headers: Type.Object({
+      'Idempotency-Key': Type.Optional(
+        Type.String({ minLength: 1, maxLength: 64, description: 'a random text, e.g. a UUID' })
+      )
+    })
+  }
+}

@@ -1,0 +1,18 @@
+// The request id: the client's own when it can stand in a header and a log line as it is, else a new one. It is on
+// every answer, in every log line of the request, in every problem and in the audit log.
+import { randomBytes } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import type { App } from './app-type.ts'
+
+const pattern = /^[A-Za-z0-9_-]{8,64}$/
+
+export function requestIdOf(request: Pick<IncomingMessage, 'headers'>): string {
+  const given = request.headers['x-request-id']
+  return typeof given === 'string' && pattern.test(given) ? given : randomBytes(12).toString('hex')
+}
+
+export function registerRequestId(app: App): void {
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('x-request-id', request.id)
+  })
+}

@@ -1,0 +1,86 @@
+// The control plane as a process: configuration → database (which need not be there yet) → REST and admin servers, and a
+// stop that loses nothing: not ready first, then no new connections, then what is under way, then the database.
+import closeWithGrace from 'close-with-grace'
+import type { FastifyInstance } from 'fastify'
+import type { Logger } from 'pino'
+import { databaseDefaults, openDatabase } from '../drizzle/client.ts'
+import { ConfigurationError, exitCodeOfBadConfiguration } from '../drizzle/environment.ts'
+import { createApp } from './app.ts'
+import { systemClock } from './clock.ts'
+import { type Config, readConfig } from './config.ts'
+import { createMailer } from './mail/mailer.ts'
+import { createAdminServer } from './telemetry/admin.ts'
+import { createLogger } from './telemetry/logger.ts'
+import { createMetrics } from './telemetry/metrics.ts'
+import { createReadinessWatch } from './telemetry/readiness.ts'
+
+async function main(): Promise<void> {
+  const config = readConfig()
+  const log = createLogger(config.logLevel)
+  const database = openDatabase(config.databaseUrl, {
+    ...databaseDefaults,
+    connectionsMax: config.databaseConnectionsMax
+  })
+  const clock = systemClock
+  const metrics = createMetrics()
+  const mailer = createMailer({ config, log, clock })
+  const readiness = createReadinessWatch({ database, log })
+  const app = await createApp({ config, database, mailer, metrics, log, clock })
+  const admin = createAdminServer({ metrics, readiness })
+
+  closeWithGrace({ delay: config.drainTimeoutMs, logger: log }, async ({ err, signal }) => {
+    if (err !== undefined) log.fatal({ err }, 'a bug ends the process')
+    else log.info({ signal }, 'stopping')
+    readiness.drain()
+    await app.close()
+    await mailer.drain()
+    readiness.stop()
+    await database.close()
+    await admin.close()
+  })
+
+  await listen(admin, config.adminHost, config.adminPort, 'CONTROL_PLANE_ADMIN_PORT')
+  await listen(app, config.host, config.port, 'CONTROL_PLANE_PORT')
+  announce(log, config)
+}
+
+/** Throws an error that names the port and the variable when the port is taken or may not be used. */
+async function listen(
+  server: Pick<FastifyInstance, 'listen'>,
+  host: string,
+  port: number,
+  variable: string
+): Promise<void> {
+  try {
+    await server.listen({ host, port })
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    const reasons: Readonly<Record<string, string>> = {
+      EADDRINUSE: 'another program listens on it',
+      EACCES: 'this user may not listen on it'
+    }
+    const reason = reasons[code ?? '']
+    if (reason === undefined) throw error
+    throw new StartError(`port ${port}: ${reason} (${message}). Set ${variable} to a free port.`)
+  }
+}
+
+class StartError extends Error {
+  override name = 'StartError'
+}
+
+function announce(log: Logger, config: Config): void {
+  const { host, port, adminHost, adminPort } = config
+  log.info(
+    { rest: `http://${host}:${port}/v1`, admin: `http://${adminHost}:${adminPort}` },
+    'the control plane serves'
+  )
+}
+
+try {
+  await main()
+} catch (error) {
+  const isOurs = error instanceof ConfigurationError || error instanceof StartError
+  process.stderr.write(`control-plane: ${isOurs ? error.message : (error as Error).stack}\n`)
+  process.exit(error instanceof ConfigurationError ? exitCodeOfBadConfiguration : 1)
+}

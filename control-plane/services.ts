@@ -1,0 +1,50 @@
+// Every feature, put together: what each needs is named here once, in the order in which they build on each other.
+import type { Database } from '../drizzle/client.ts'
+import { newId } from '../drizzle/ids.ts'
+import { createSecretBox } from '../drizzle/secret-box.ts'
+import { createPasswordHasher } from './auth/password-hasher.ts'
+import { createAuthRepo } from './auth/repo.ts'
+import { createAuthService } from './auth/service.ts'
+import { createChainRepo } from './chains/repo.ts'
+import { createChainService } from './chains/service.ts'
+import { createChangeRepo } from './changes/repo.ts'
+import { createChangeService } from './changes/service.ts'
+import type { Clock } from './clock.ts'
+import type { Config } from './config.ts'
+import { createKeyMint } from './endpoints/key-mint.ts'
+import { createEndpointRepo } from './endpoints/repo.ts'
+import { createEndpointService } from './endpoints/service.ts'
+import type { Mailer } from './mail/mailer.ts'
+import { createOrgRepo } from './orgs/repo.ts'
+import { createOrgService } from './orgs/service.ts'
+import { createUserRepo } from './users/repo.ts'
+import { createUserService } from './users/service.ts'
+
+export interface ServiceDeps {
+  config: Config
+  database: Database
+  mailer: Mailer
+  clock: Clock
+}
+
+export type Services = ReturnType<typeof createServices>
+
+export function createServices({ config, database, mailer, clock }: ServiceDeps) {
+  const secretBox = createSecretBox(config.secretKeys)
+  const passwords = createPasswordHasher({ queueMax: config.passwordQueueMax })
+  const keyMint = createKeyMint({ secretBox, storesSecrets: config.keyReveal })
+  const tools = { clock, newId, config, secretBox, passwords, mailer, keyMint }
+
+  const users = createUserService({ ...tools, repo: createUserRepo(database) })
+  const auth = createAuthService({ ...tools, repo: createAuthRepo(database), users })
+  const orgs = createOrgService({ ...tools, repo: createOrgRepo(database) })
+  const chains = createChainService({ ...tools, repo: createChainRepo(database) })
+  const endpoints = createEndpointService({
+    ...tools,
+    repo: createEndpointRepo(database),
+    orgs,
+    chains
+  })
+  const changes = createChangeService({ ...tools, repo: createChangeRepo(database), orgs })
+  return { users, auth, orgs, chains, endpoints, changes, secretBox }
+}

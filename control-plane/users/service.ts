@@ -1,0 +1,193 @@
+// Accounts: from registration to a verified address, a forgotten password, and what users may change about themselves.
+// Whether an address has an account is never told: the answer and the work are the same, and the owner gets a mail.
+import { actBy, actOf } from '../audit/audit-entry.ts'
+import { hashToken, newToken } from '../auth/opaque-token.ts'
+import type { PasswordHasher } from '../auth/password-hasher.ts'
+import type { Clock } from '../clock.ts'
+import { durations } from '../config.ts'
+import { Failure, invalidFields } from '../errors.ts'
+import type { Actor, Caller } from '../http/app-type.ts'
+import { accountExistsLetter, resetPasswordLetter, verifyEmailLetter } from '../mail/letters.ts'
+import type { Mailer } from '../mail/mailer.ts'
+import { normaliseEmail } from './email-address.ts'
+import type { EmailTokenRow, UserRepo, UserRow } from './repo.ts'
+
+/** Mails of one kind that one user is sent in an hour: an address must not be flooded through us. */
+const mailsPerHourMax = 5
+const hourMs = 3_600_000
+
+export interface UserServiceDeps {
+  repo: UserRepo
+  passwords: PasswordHasher
+  mailer: Mailer
+  clock: Clock
+  newId: (prefix: 'usr' | 'org') => string
+  config: { registrationOpen: boolean; portalOrigin: string }
+}
+
+export interface Registration {
+  email: string
+  password: string
+  first_name: string
+  last_name: string
+  org_name: string
+}
+
+export type UserService = ReturnType<typeof createUserService>
+
+export function createUserService(deps: UserServiceDeps) {
+  return { ...accountActs(deps), ...profileActs(deps) }
+}
+
+function accountActs(deps: UserServiceDeps) {
+  const { repo, passwords, mailer, clock, config } = deps
+  const { portalOrigin } = config
+
+  return {
+    async register(input: Registration, caller: Caller): Promise<string> {
+      if (!config.registrationOpen) throw new Failure('registration_closed')
+      const email = requireEmail(input.email)
+      const passwordHash = await passwords.hash(input.password)
+      const token = newToken()
+      const user = newUser(deps, { ...input, email }, passwordHash)
+      const outcome = await repo.createAccount({
+        user,
+        org: { id: deps.newId('org'), name: input.org_name },
+        token: emailToken(user, 'verify_email', token, user.createdAt),
+        audit: actBy(user.id, caller, 'user.register', { targetId: user.id })
+      })
+      mailer.post(() =>
+        outcome === 'created'
+          ? verifyEmailLetter(email, portalOrigin, token)
+          : accountExistsLetter(email, portalOrigin)
+      )
+      return email
+    },
+
+    async verifyEmail(token: string, caller: Caller): Promise<UserRow> {
+      const now = clock()
+      const user = await repo.spendEmailToken(hashToken(token), 'verify_email', now)
+      if (user === null) throw new Failure('email_token_invalid')
+      const emailVerifiedAt = user.emailVerifiedAt ?? now
+      const audit = actBy(user.id, caller, 'user.verify_email', { targetId: user.id })
+      await repo.update(user.id, { emailVerifiedAt }, audit, now)
+      return { ...user, emailVerifiedAt }
+    },
+
+    async resendVerification(address: string): Promise<void> {
+      const user = await repo.findByEmail(requireEmail(address))
+      if (user !== null && user.emailVerifiedAt === null) mailToken(deps, user, 'verify_email')
+    },
+
+    async forgotPassword(address: string): Promise<void> {
+      const user = await repo.findByEmail(requireEmail(address))
+      if (user !== null) mailToken(deps, user, 'reset_password')
+    },
+
+    async resetPassword(token: string, password: string, caller: Caller): Promise<void> {
+      // Before the token is spent: a refusal because many are waiting must not cost the user their link.
+      const passwordHash = await passwords.hash(password)
+      const now = clock()
+      const user = await repo.spendEmailToken(hashToken(token), 'reset_password', now)
+      if (user === null) throw new Failure('email_token_invalid')
+      const audit = actBy(user.id, caller, 'user.reset_password', { targetId: user.id })
+      await repo.setPassword(user.id, passwordHash, audit, now)
+      if (user.emailVerifiedAt === null) {
+        const proof = actBy(user.id, caller, 'user.verify_email', { targetId: user.id })
+        await repo.update(user.id, { emailVerifiedAt: now }, proof, now)
+      }
+    }
+  }
+}
+
+function profileActs({ repo, clock }: UserServiceDeps) {
+  async function loadProfile(actor: Actor): Promise<UserRow> {
+    const user = await repo.load(actor.userId)
+    if (user === null) throw new Failure('access_token_invalid')
+    return user
+  }
+
+  return {
+    /** Null for an address that no account has, and for a text that is no address. */
+    async loadCredentials(address: string): Promise<{ id: string; passwordHash: string } | null> {
+      const email = normaliseEmail(address)
+      return email === null ? null : await repo.findByEmail(email)
+    },
+
+    loadProfile,
+
+    async updateProfile(
+      actor: Actor,
+      change: { first_name?: string; last_name?: string }
+    ): Promise<UserRow> {
+      const user = await loadProfile(actor)
+      const { first_name: firstName = user.firstName, last_name: lastName = user.lastName } = change
+      const audit = actOf(actor, 'user.update', { targetId: user.id })
+      await repo.update(user.id, { firstName, lastName }, audit, clock())
+      return { ...user, firstName, lastName }
+    }
+  }
+}
+
+/** In the background, so that the answer takes as long for an address that has no account. */
+function mailToken(
+  { repo, mailer, clock, config }: UserServiceDeps,
+  user: UserRow,
+  purpose: EmailTokenRow['purpose']
+): void {
+  mailer.post(async () => {
+    const token = newToken()
+    const now = clock()
+    const added = await repo.addEmailToken(emailToken(user, purpose, token, now), {
+      since: new Date(now.getTime() - hourMs),
+      max: mailsPerHourMax
+    })
+    const letter = purpose === 'verify_email' ? verifyEmailLetter : resetPasswordLetter
+    return added ? letter(user.email, config.portalOrigin, token) : null
+  })
+}
+
+function requireEmail(text: string): string {
+  const email = normaliseEmail(text)
+  if (email === null) {
+    throw invalidFields([{ pointer: '#/email', detail: 'must be an email address' }])
+  }
+  return email
+}
+
+function newUser(
+  { clock, newId }: Pick<UserServiceDeps, 'clock' | 'newId'>,
+  person: Pick<Registration, 'email' | 'first_name' | 'last_name'>,
+  passwordHash: string
+): UserRow {
+  const now = clock()
+  return {
+    id: newId('usr'),
+    email: person.email,
+    passwordHash,
+    firstName: person.first_name,
+    lastName: person.last_name,
+    isOperator: false,
+    emailVerifiedAt: null,
+    createdAt: now,
+    updatedAt: now
+  }
+}
+
+function emailToken(
+  user: UserRow,
+  purpose: EmailTokenRow['purpose'],
+  token: string,
+  now: Date
+): EmailTokenRow {
+  const lifeMs =
+    purpose === 'verify_email' ? durations.verifyEmailToken : durations.resetPasswordToken
+  return {
+    hash: hashToken(token),
+    userId: user.id,
+    purpose,
+    email: user.email,
+    createdAt: now,
+    expiresAt: new Date(now.getTime() + lifeMs)
+  }
+}
