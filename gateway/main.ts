@@ -43,6 +43,7 @@ const directory = new KeyDirectory({
   lookupsMax: config.KEY_LOOKUPS_MAX,
   queueMax: config.KEY_LOOKUP_QUEUE_MAX,
   metricsKeysMax: config.METRICS_KEYS_MAX,
+  bringChain: (chainId) => feed.bringChain(chainId),
   onNewScope: (scopeId, day, used) => ledger.open(scopeId, day, used),
   onLookup: (result) => {
     lookups[result]++

@@ -45,6 +45,7 @@ export class ChangeFeed {
   #appliedId = -1
   /** Since when this gateway knows no older state: its start, or when it had to start over. */
   #since = new Date(0)
+  #chainIds: ReadonlySet<string> = new Set()
   #nextHeartbeatMs = 0
   #timer: NodeJS.Timeout | undefined
   #running: Promise<void> = Promise.resolve()
@@ -67,6 +68,11 @@ export class ChangeFeed {
 
   start(): void {
     this.#running = this.#poll()
+  }
+
+  /** Makes sure that the threads know a chain: it may be newer than the last look at the log. */
+  async bringChain(chainId: string): Promise<void> {
+    if (!this.#chainIds.has(chainId)) await this.#announceChains()
   }
 
   /** Resolves when the poll under way has ended and no other will start. */
@@ -111,7 +117,7 @@ export class ChangeFeed {
 
   /** Forgets everything: what is read from now on is at least as new as `lastId`. */
   async #startOver(lastId: number): Promise<void> {
-    this.#deps.onChains(await this.#loadChains())
+    await this.#announceChains()
     await this.#deps.onChanges('everything', lastId)
     this.#since = await this.#loadNow()
     this.#appliedId = lastId
@@ -120,7 +126,7 @@ export class ChangeFeed {
 
   async #apply(changes: readonly ChangeNotice[], upTo: number): Promise<void> {
     if (changes.some(({ chainId, endpointId }) => chainId !== null && endpointId === null)) {
-      this.#deps.onChains(await this.#loadChains())
+      await this.#announceChains()
     }
     await this.#deps.onChanges(changes, upTo)
     const { nodeId, bootId, database } = this.#deps
@@ -147,6 +153,12 @@ export class ChangeFeed {
       sql`SELECT ${now} AS now`
     )) as unknown as [[{ now: string }]]
     return new Date(`${row.now.replace(' ', 'T')}Z`)
+  }
+
+  async #announceChains(): Promise<void> {
+    const chains = await this.#loadChains()
+    this.#chainIds = new Set(chains.map(({ id }) => id))
+    this.#deps.onChains(chains)
   }
 
   async #loadLastId(): Promise<number> {

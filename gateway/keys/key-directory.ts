@@ -26,6 +26,8 @@ export interface KeyDirectoryDeps {
   readonly lookupsMax: number
   readonly queueMax: number
   readonly metricsKeysMax: number
+  /** Makes sure that the threads know the chain of a record before they get the record. */
+  readonly bringChain: (chainId: string) => Promise<void>
   /** Called when a scope gets its slot, with what the database says was used today. */
   readonly onNewScope: (scopeId: string, day: number, used: number) => void
   /** Called for every answer to a look-up; `refused` ones did not reach the database. */
@@ -85,9 +87,7 @@ export class KeyDirectory {
       const secret = this.#queue.shift()
       if (secret === undefined) return
       this.#running++
-      // A failed trial leaves the queue to be refused, not to be tried one by one against a dead server.
-      const load = this.isOpen ? Promise.resolve('unavailable' as const) : this.#load(secret)
-      void load.then((answer) => this.#finish(secret, answer))
+      void this.#load(secret)
     }
   }
 
@@ -102,19 +102,25 @@ export class KeyDirectory {
   }
 
   /** Never rejects. */
-  async #load(secret: string): Promise<LookupAnswer> {
+  async #load(secret: string): Promise<void> {
+    let answer: LookupAnswer = 'unavailable'
     try {
-      for (;;) {
-        const before = this.#changes
+      // While the breaker is open, what still waits is answered, not tried one by one against a dead server.
+      while (!this.isOpen) {
+        const readAfter = this.#changes
         const row = await this.#query(hashApiKey(secret))
-        if (!this.#isOutdated(row, before)) return row === undefined ? null : this.#recordOf(row)
+        if (row !== undefined) await this.#deps.bringChain(row.endpoint.chainId)
+        if (this.#isOutdated(row, readAfter)) continue
+        answer = row === undefined ? null : this.#recordOf(row)
+        break
       }
     } catch (error) {
       this.#closedUntilMs = this.#deps.clock.nowMs() + breakerOpenMs
       const level = isConnectionFailure(error) ? 'warn' : 'error'
       this.#deps.log[level]({ err: error }, 'an API key could not be looked up')
-      return 'unavailable'
     }
+    // In the same turn as the check: no change can come between the two.
+    this.#finish(secret, answer)
   }
 
   #isOutdated(row: Row | undefined, readAfter: number): boolean {

@@ -74,7 +74,9 @@ export function createAccept({ failures, newRequestId, bodyBytesMax }: AcceptDep
     exchange.method = req.getCaseSensitiveMethod().toUpperCase()
     const head = readHeaders(exchange, req)
     exchange.requestId = requestIdPattern.test(head.requestId) ? head.requestId : newRequestId()
-    readTarget(exchange, head, req.getUrl(), req.getQuery())
+    // Undefined without a `?`, whatever the typings say.
+    const query: string | undefined = req.getQuery()
+    readTarget(exchange, head, req.getUrl(), query ?? '')
     const failure = checkFraming(exchange, head)
     if (failure !== null) {
       exchange.mustClose = true
