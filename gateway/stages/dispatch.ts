@@ -150,7 +150,8 @@ function failureOf(failures: Failures, error: unknown, hasStarted: boolean): Fai
   const code = codeOf(error)
   if (timeoutCodes.has(code)) return failures.upstream_timeout
   if (code === 'UND_ERR_INVALID_ARG') return failures.invalid_request
-  if (hasStarted || code.startsWith('HPE_') || garbledCodes.has(code)) {
+  const isGarbled = (error as Error | null)?.name === 'HTTPParserError' || garbledCodes.has(code)
+  if (hasStarted || isGarbled) {
     return failures.upstream_bad_response
   }
   return failures.upstream_unavailable
