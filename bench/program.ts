@@ -26,7 +26,7 @@ export interface ProgramOptions {
 
 const running = new Set<Program>()
 
-/** Starts `node file args…`. Its errors go to our standard error. */
+/** Starts `node file args…`. What it prints goes to our standard error. */
 export async function startProgram(options: ProgramOptions): Promise<Program> {
   const name = options.file
   const [command, args] = pinned(options.core, process.execPath, [
@@ -35,7 +35,7 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
   ])
   const child = spawn(command, args, {
     env: childEnvironment(options.env),
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc']
+    stdio: ['ignore', process.stderr, 'inherit', 'ipc']
   })
   await once(child, 'spawn')
   const failure = once(child, 'exit').then(([code, signal]) => {

@@ -30,7 +30,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   #body: Buffer | null = null
   #status = '502'
   #contentType = 'text/plain'
-  #answer: Buffer | null = null
+  readonly #answer: Buffer[] = []
 
   constructor(res: HttpResponse, contentType: string) {
     this.#res = res
@@ -57,7 +57,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    this.#answer = this.#answer === null ? chunk : Buffer.concat([this.#answer, chunk])
+    this.#answer.push(chunk)
   }
 
   onResponseEnd(): void {
@@ -76,11 +76,10 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   #respond(): void {
     if (this.#isAborted) return
+    const [first] = this.#answer
+    const answer = this.#answer.length === 1 ? first : Buffer.concat(this.#answer)
     this.#res.cork(() => {
-      this.#res
-        .writeStatus(this.#status)
-        .writeHeader('content-type', this.#contentType)
-        .end(this.#answer ?? '')
+      this.#res.writeStatus(this.#status).writeHeader('content-type', this.#contentType).end(answer)
     })
   }
 }
