@@ -1,0 +1,94 @@
+import t from 'tap'
+import { newApiKey } from '../../drizzle/api-key.ts'
+import { createTestDatabase } from '../../drizzle/test/support/test-database.ts'
+import { startGateway, until } from './support/gateway-process.ts'
+import { createTenant } from './support/tenant.ts'
+import { startUpstream } from './support/upstream.ts'
+
+const body = '{"jsonrpc":"2.0","id":1,"method":"eth_blockNumber","params":[]}'
+
+for (const threads of ['1', '2']) {
+  t.test(`with ${threads} threads`, async (t) => {
+    const db = await createTestDatabase()
+    const upstream = await startUpstream()
+    const gateway = await startGateway({ databaseUrl: db.url, env: { GATEWAY_THREADS: threads } })
+    t.teardown(async () => {
+      await gateway.stop()
+      await upstream.stop()
+      await db.drop()
+    })
+    const post = async (secret: string) =>
+      (await fetch(`${gateway.url}/api=${secret}`, { method: 'POST', body })).status
+    const lookups = () => gateway.metric('sluice_gateway_key_lookups_total')
+    const lookupsDuring = async (work: () => Promise<unknown>) => {
+      const before = await lookups()
+      await work()
+      return (await lookups()) - before
+    }
+    const many = (count: number, secret: string) =>
+      Promise.all(Array.from({ length: count }, () => post(secret)))
+
+    await t.test('200 concurrent requests on one cold key ask the database once', async (t) => {
+      const { secret } = await createTenant(db.database, { upstreamUrl: upstream.url })
+      const count = await lookupsDuring(async () => {
+        const statuses = await many(200, secret)
+        t.ok(statuses.every((status) => status === 200))
+      })
+      // A thread that sees the key for the first time after the answer asks once more.
+      t.ok(count >= 1 && count <= Number(threads), `${count} queries`)
+    })
+
+    await t.test('keys of a wrong form or checksum are refused without a question', async (t) => {
+      const own = newApiKey()
+      const wrongEnd = own.slice(0, -1) + (own.endsWith('a') ? 'b' : 'a')
+      const count = await lookupsDuring(async () => {
+        for (const secret of [
+          wrongEnd,
+          'short',
+          'slc_',
+          `${own}x`,
+          'has%20space',
+          'k'.repeat(129)
+        ]) {
+          t.equal(await post(secret), 401, secret)
+        }
+      })
+      t.equal(count, 0)
+    })
+
+    await t.test('an unknown key of the right form asks once, then it is remembered', async (t) => {
+      const secret = newApiKey()
+      const count = await lookupsDuring(async () => {
+        for (let call = 0; call < 20; call++) t.equal(await post(secret), 401)
+      })
+      t.ok(count >= 1 && count <= Number(threads), `${count} queries`)
+    })
+
+    await t.test('a flood of unknown keys evicts no good one', async (t) => {
+      const { secret } = await createTenant(db.database, { upstreamUrl: upstream.url })
+      await many(20, secret)
+      for (let wave = 0; wave < 10; wave++) {
+        await Promise.all(Array.from({ length: 100 }, () => post(newApiKey())))
+      }
+      const count = await lookupsDuring(async () => {
+        t.equal(await post(secret), 200)
+      })
+      t.equal(count, 0)
+    })
+
+    await t.test('a key that was unknown works as soon as it is created', async (t) => {
+      const secret = newApiKey()
+      t.equal(await post(secret), 401)
+      const tenant = await createTenant(db.database, { upstreamUrl: upstream.url, secret })
+      await tenant.updateEndpoint({ name: 'renamed' })
+      await until(async () => (await post(secret)) === 200)
+    })
+
+    await t.test('a key imported from another system works', async (t) => {
+      const secret = 'ETHABCDEFGH12345678'
+      await createTenant(db.database, { upstreamUrl: upstream.url, secret })
+      t.equal(await post(secret), 200)
+      t.equal(await post(secret.toLowerCase()), 401, 'and only in its own case')
+    })
+  })
+}
