@@ -2,10 +2,11 @@
 // whatever happens); the private instance that the data folder holds; a server program of the machine, run as a private
 // instance; Debian's or Ubuntu's packages, unpacked into the data folder; a docker engine that answers; or one screen
 // that says what a person can do. Nothing here needs root, and nothing outside the data folder is changed.
-import { existsSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { openDatabase } from '../../drizzle/client.ts'
 import type { ChildProcesses } from '../child-processes.ts'
-import { childEnvironment, programFolders } from '../config.ts'
+import { childEnvironment, programFolders, projectRoot } from '../config.ts'
 import type { DataFolder } from '../data-folder.ts'
 import type { Progress } from '../report.ts'
 import { Setback } from '../setback.ts'
@@ -96,6 +97,10 @@ async function findProgram(
       ? 'this machine: neither mariadbd nor mysqld is installed'
       : `this machine: ${installed.title} cannot read the ${flavour} data in ${options.dataFolder.path}`
   )
+  if (copyUnpackedServer(tree)) {
+    const copied = findUnpackedServer(tree)
+    if (fits(copied)) return copied
+  }
   if (!hasDebianTools(programFolders())) {
     refusals.push('packages: this is neither Debian nor Ubuntu')
     return undefined
@@ -116,6 +121,20 @@ async function findProgram(
     refusals.push(`packages: ${error.message}`)
   }
   return undefined
+}
+
+/** Another data folder of this clone may have unpacked the packages already: then nothing has to be downloaded again. */
+function copyUnpackedServer(tree: string): boolean {
+  const others = ['.data', '.data-test'].map((name) => join(projectRoot, name, 'database/server'))
+  const source = others.find((other) => other !== tree && findUnpackedServer(other) !== undefined)
+  if (source === undefined) return false
+  const draft = `${tree}.new`
+  rmSync(draft, { recursive: true, force: true })
+  mkdirSync(dirname(tree), { recursive: true, mode: 0o700 })
+  cpSync(source, draft, { recursive: true, verbatimSymlinks: true })
+  rmSync(tree, { recursive: true, force: true })
+  renameSync(draft, tree)
+  return true
 }
 
 async function runProgram(

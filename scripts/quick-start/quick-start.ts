@@ -2,11 +2,10 @@
 // run left is ended before ports are looked at, ports are free before anything is started, and `ready` is said last.
 import { randomBytes } from 'node:crypto'
 import { rmSync } from 'node:fs'
-import { relative } from 'node:path'
 import { openDatabase } from '../../drizzle/client.ts'
 import { migrate } from '../../drizzle/migrate.ts'
 import { type ChildProcesses, createChildProcesses } from '../child-processes.ts'
-import { portNames, projectRoot, type QuickStartConfig } from '../config.ts'
+import { portNames, type QuickStartConfig } from '../config.ts'
 import { claimDataFolder, type DataFolder } from '../data-folder.ts'
 import { type DatabaseServer, openDatabaseServer } from '../database/database-server.ts'
 import { startDemoChain } from '../demo-chain/demo-chain.ts'
@@ -190,7 +189,7 @@ ready
   REST and docs  ${portal_url}  (reference: ${portal_url}/docs)
   operator       ${operator.email}  ${operator.password}
   metrics        ${metrics.gateway}  ${metrics.control_plane}
-  data           ${relative(projectRoot, config.SLUICE_DATA_DIR) || config.SLUICE_DATA_DIR}  (logs in logs/, all of the above in quickstart.json)
+  data           ${config.SLUICE_DATA_DIR}  (logs in logs/, all of the above in quickstart.json)
 
   Ctrl-C stops everything.
 `)
