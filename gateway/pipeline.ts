@@ -39,6 +39,11 @@ export interface PipelineDeps {
 
 /** The body of a request that is already refused is awaited up to this size, for the id in it. */
 const refusedBodyBytesMax = 65_536
+/**
+ * Where a body ends whose head cannot be trusted is unknown: the answer waits for its end, because a client that is still
+ * sending would lose it, but not for longer than this.
+ */
+const untrustedBodyMs = 1000
 
 export class Pipeline {
   readonly #deps: PipelineDeps
@@ -85,6 +90,9 @@ export class Pipeline {
     const isLarge = exchange.contentLength > refusedBodyBytesMax
     if (exchange.failure !== null && isLarge && !exchange.mustClose) {
       respond.refuse(exchange, exchange.failure)
+    }
+    if (exchange.failure !== null && exchange.mustClose) {
+      setTimeout(this.#refused, untrustedBodyMs, exchange, exchange.failure).unref()
     }
   }
 

@@ -24,8 +24,9 @@ const keyPath = '/api='
 const methodsWithBody = new Set(['POST', 'PUT', 'PATCH'])
 /** A `.` or `..` segment, plain or escaped: it could climb out of the upstream's own path. */
 const dotSegment = /(?:^|\/|\\|%2f|%5c)(?:\.|%2e){1,2}(?:\/|\\|%2f|%5c|$)/i
-/** What undici takes as a path: no control characters, spaces or anything beyond Latin-1. */
-const targetPattern = /^[\u0021-\u00ff]*$/
+/** The origin form of RFC 9112, 3.2.1, in printable ASCII: undici also takes whole URLs, and parsers differ beyond ASCII. */
+const targetPattern = /^\/[\x21\x22\x24-\x7e]*$/
+const asciiValue = /^[\t\x20-\x7e]*$/
 
 /** Headers that end here: hop-by-hop (RFC 9110, 7.6.1), about this hop, or about the client's key. */
 const notForwarded = new Set([
@@ -135,11 +136,16 @@ function readHeaders(exchange: Exchange, req: HttpRequest): Head {
   req.forEach((name, value) => {
     if (notForwarded.has(name)) readOwnHeader(exchange, head, name, value)
     else if (name === 'transfer-encoding') head.hasTransferEncoding = true
-    else headers.push(name, value)
+    else headers.push(name, asciiValue.test(value) ? value : bytesOf(value))
   })
   head.isPreflight &&= exchange.method === 'OPTIONS' && exchange.origin !== ''
   if (head.connection !== '') dropNamedHeaders(exchange, head.connection)
   return head
+}
+
+/** uWS decodes UTF-8, undici writes Latin-1: so the upstream gets the bytes that the client sent. */
+function bytesOf(value: string): string {
+  return Buffer.from(value).toString('latin1')
 }
 
 function readOwnHeader(exchange: Exchange, head: Head, name: string, value: string): void {
