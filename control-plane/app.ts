@@ -99,6 +99,8 @@ function createServer({ config, log }: AppDeps): App {
 
 async function registerHeaders(app: App): Promise<void> {
   await app.register(fastifyHelmet, {
+    // What other services share the domain is not for us to say.
+    strictTransportSecurity: { includeSubDomains: false },
     contentSecurityPolicy: {
       useDefaults: false,
       directives: { 'default-src': ["'none'"], 'frame-ancestors': ["'none'"] }

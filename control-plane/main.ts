@@ -8,6 +8,8 @@ import { ConfigurationError, exitCodeOfBadConfiguration } from '../drizzle/envir
 import { createApp } from './app.ts'
 import { systemClock } from './clock.ts'
 import { type Config, readConfig } from './config.ts'
+import { createHousekeepingRepo } from './housekeeping/repo.ts'
+import { createSweeper } from './housekeeping/sweeper.ts'
 import { createMailer } from './mail/mailer.ts'
 import { createAdminServer } from './telemetry/admin.ts'
 import { createLogger } from './telemetry/logger.ts'
@@ -25,6 +27,7 @@ async function main(): Promise<void> {
   const metrics = createMetrics()
   const mailer = createMailer({ config, log, clock })
   const readiness = createReadinessWatch({ database, log })
+  const sweeper = createSweeper({ repo: createHousekeepingRepo(database), clock, log })
   const app = await createApp({ config, database, mailer, metrics, log, clock })
   const admin = createAdminServer({ metrics, readiness })
 
@@ -34,6 +37,7 @@ async function main(): Promise<void> {
     readiness.drain()
     await app.close()
     await mailer.drain()
+    sweeper.stop()
     readiness.stop()
     await database.close()
     await admin.close()
@@ -41,6 +45,7 @@ async function main(): Promise<void> {
 
   await listen(admin, config.adminHost, config.adminPort, 'CONTROL_PLANE_ADMIN_PORT')
   await listen(app, config.host, config.port, 'CONTROL_PLANE_PORT')
+  sweeper.start()
   announce(log, config)
 }
 

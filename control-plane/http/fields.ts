@@ -5,12 +5,15 @@ import Type, { type Static, type TSchema } from 'typebox'
 export const nullable = <T extends TSchema & { type: string }>(schema: T) =>
   Type.Unsafe<Static<T> | null>({ ...schema, type: [schema.type, 'null'] })
 
-/** What a person calls something: 1 to 100 characters, at least one of them visible, no control characters. */
+// Neither control characters nor half characters, nor what turns the direction of the text around it.
+const plain = '[^\\p{Cc}\\p{Cs}\\u202a-\\u202e\\u2066-\\u2069]'
+
+/** What a person calls something: 1 to 100 characters, at least one of them visible. */
 export const label = (description: string) =>
   Type.String({
     minLength: 1,
     maxLength: 100,
-    pattern: '^[^\\p{C}]*[^\\p{C}\\p{Z}][^\\p{C}]*$',
+    pattern: `^(?=.*[^\\p{C}\\p{Z}])${plain}*$`,
     description: `${description}: 1 to 100 characters, without control characters`
   })
 

@@ -67,7 +67,10 @@ export function registerProblems(app: App): void {
 export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const failure = toFailure(error) ?? new Failure('internal')
   if (failure.code === 'internal') request.log.error({ err: error }, 'bug')
-  else if (failures[failure.code].status >= 500) request.log.warn({ err: error }, failure.code)
+  else if (failures[failure.code].status >= 500) {
+    // Not the whole chain of causes: while a database is down this line comes with every request.
+    request.log.warn({ reason: rootOf(error) }, failure.code)
+  }
   send(request, reply, failure)
 }
 
@@ -131,6 +134,13 @@ function driverCodeOf(error: unknown): string | null {
     if (typeof code === 'string' && typeof sqlState === 'string') return code
   }
   return null
+}
+
+function rootOf(error: unknown): string {
+  let root = error
+  while (root instanceof Error && root.cause !== undefined) root = root.cause
+  const { code, message } = root as NodeJS.ErrnoException
+  return message || code || String(root)
 }
 
 function send(request: FastifyRequest, reply: FastifyReply, failure: Failure): FastifyReply {

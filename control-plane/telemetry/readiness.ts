@@ -1,8 +1,8 @@
 // Whether this process can do its work: its database answers and has every migration. It never migrates by itself; it
 // says what to run, in the log when it finds out and in /readyz, and goes on by itself as soon as all is well.
 import type { Logger } from 'pino'
-import { type Database, isConnectionFailure } from '../../drizzle/client.ts'
-import { loadPendingMigrations } from '../../drizzle/migrate.ts'
+import type { Database } from '../../drizzle/client.ts'
+import { loadPendingMigrations, MigrationError } from '../../drizzle/migrate.ts'
 
 const watchIntervalMs = 5000
 
@@ -39,8 +39,9 @@ export function createReadinessWatch(deps: { database: Database; log: Logger }):
       }
     } catch (error) {
       const { message } = error as Error
-      if (isConnectionFailure(error) || isMigrated) checks.database = message || 'no connection'
-      else checks.migrations = message
+      const isUnreachable = isMigrated || !(error instanceof MigrationError)
+      if (isUnreachable) checks.database = message || 'no connection'
+      checks.migrations = isUnreachable ? 'unknown' : message
     }
     const isReady = checks.database === 'ok' && checks.migrations === 'ok'
     tell(isReady, checks)

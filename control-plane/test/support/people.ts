@@ -21,8 +21,16 @@ export async function member(plane: ControlPlane, name: string): Promise<Person>
   return person
 }
 
-/** Somebody with the rights that `npm run operator` gives. */
-export async function operator(plane: ControlPlane): Promise<Client> {
+const operators = new WeakMap<ControlPlane, Promise<Client>>()
+
+/** Somebody with the rights that `npm run operator` gives; one for each control plane. */
+export function operator(plane: ControlPlane): Promise<Client> {
+  const known = operators.get(plane) ?? newOperator(plane)
+  operators.set(plane, known)
+  return known
+}
+
+async function newOperator(plane: ControlPlane): Promise<Client> {
   const accounts = createOperatorAccounts(plane)
   const { email, password } = await accounts.ensure('operator@example.com', true)
   const client = new Client(plane.url, email, password ?? '')

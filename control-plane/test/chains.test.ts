@@ -1,0 +1,132 @@
+// Chains and upstreams: the operator's, announced to the gateways, and their URLs never shown again.
+import t from 'tap'
+import { createSecretBox } from '../../drizzle/secret-box.ts'
+import { secretKey, startControlPlane } from './support/control-plane.ts'
+import { endpointOf, member, operator } from './support/people.ts'
+
+const plane = await startControlPlane()
+t.teardown(() => plane.stop())
+const theOperator = await operator(plane)
+const ann = await member(plane, 'ann')
+const url = 'https://node.example.com:8443/v3/provider-key?token=secret'
+
+async function lastChange() {
+  const [rows] = await plane.database.pool.query(
+    'SELECT * FROM change_log ORDER BY id DESC LIMIT 1'
+  )
+  return (rows as Record<string, unknown>[])[0]
+}
+
+t.test('a chain is made with its upstreams, whose URLs are sealed', async (t) => {
+  const { status, body } = await theOperator.post('/v1/chains', {
+    name: 'ethereum',
+    kind: 'evm',
+    method_weights: { eth_getLogs: 20 },
+    upstreams: [{ name: 'primary', url }]
+  })
+  t.equal(status, 201)
+  t.match(body, {
+    name: 'ethereum',
+    kind: 'evm',
+    method_weights: { eth_getLogs: 20 },
+    upstreams: [{ name: 'primary', url: 'https://node.example.com:8443' }]
+  })
+  t.match(await lastChange(), { id: body.change_id, entity: 'chain', chain_id: body.id })
+  const [rows] = await plane.database.pool.query('SELECT id, url FROM upstreams')
+  const [row] = rows as { id: string; url: Buffer }[]
+  t.notOk(row?.url.includes('provider-key'))
+  t.equal(createSecretBox([secretKey]).open(row?.url ?? Buffer.of(), row?.id ?? ''), url)
+})
+
+t.test('users see which chains there are, and not what serves them', async (t) => {
+  const list = await ann.get('/v1/chains')
+  t.match(list.body.data, [{ name: 'ethereum', kind: 'evm' }])
+  t.notOk('upstreams' in list.body.data[0])
+  const read = await ann.get('/v1/chains/ethereum')
+  t.notOk('upstreams' in read.body)
+  t.same((await ann.get(`/v1/chains/${read.body.id}`)).body, read.body, 'by id as by name')
+  t.equal((await ann.get('/v1/chains/nope')).status, 404)
+})
+
+t.test('upstreams are added, changed and removed, and each change is announced', async (t) => {
+  const path = '/v1/chains/ethereum/upstreams'
+  const added = await theOperator.post(path, { name: 'second', url: 'http://10.0.0.1/a' })
+  t.equal(added.status, 201)
+  const scope = { entity: 'upstream', entity_id: added.body.id }
+  t.match(await lastChange(), { id: added.body.change_id, ...scope })
+  const one = `${path}/${added.body.id}`
+  const moved = await theOperator.patch(one, { url: 'http://10.0.0.2/b' })
+  t.match(moved.body, { name: 'second', url: 'http://10.0.0.2' })
+  t.match(await lastChange(), { id: moved.body.change_id, ...scope })
+  const renamed = await theOperator.patch(one, { name: 'third' })
+  t.match(renamed.body, { name: 'third', url: 'http://10.0.0.2' })
+  const removed = await theOperator.delete(one)
+  t.match(await lastChange(), { id: removed.body.change_id, ...scope })
+  t.equal((await theOperator.delete(one)).status, 404)
+  t.equal((await theOperator.get('/v1/chains/ethereum')).body.upstreams.length, 1)
+})
+
+t.test('an upstream that cannot be called is refused with the reason', async (t) => {
+  const wrong: [string, RegExp][] = [
+    ['node.example.com', /must be a URL/],
+    ['ftp://node.example.com', /http:/],
+    ['ws://node.example.com', /http:/],
+    ['https://user:pass@node.example.com', /user name/],
+    ['https://node.example.com/#x', /fragment/],
+    ['https://', /must be a URL/],
+    [`https://node.example.com/${'x'.repeat(2048)}`, /2048/]
+  ]
+  for (const [text, reason] of wrong) {
+    const input = { name: 'x', url: text }
+    const answer = await theOperator.post('/v1/chains/ethereum/upstreams', input)
+    t.equal(answer.status, 400, text)
+    t.match(answer.body.errors, [{ pointer: '#/url', detail: reason }])
+    const inline = { name: 'other', kind: 'rest', upstreams: [input] }
+    const chain = await theOperator.post('/v1/chains', inline)
+    t.equal(chain.body.errors[0].pointer, '#/upstreams/0/url')
+  }
+})
+
+t.test('what a chain cannot be is told', async (t) => {
+  const create = (input: object) =>
+    theOperator.post('/v1/chains', { name: 'other', kind: 'evm', ...input })
+  const taken = await create({ name: 'ethereum' })
+  t.match(taken, { status: 409, body: { code: 'name_taken' } })
+  for (const input of [
+    { name: 'Ethereum' },
+    { name: '-x' },
+    { name: 'x'.repeat(64) },
+    { name: 'a_b' },
+    { kind: 'solana' },
+    { method_weights: { eth_call: 0 } },
+    { method_weights: { eth_call: 1.5 } },
+    { method_weights: { 'a b': 1 } },
+    { method_weights: { '': 1 } }
+  ]) {
+    t.equal((await create(input)).status, 400, JSON.stringify(input))
+  }
+})
+
+t.test('a chain that an endpoint uses stays; afterwards it can go', async (t) => {
+  const endpoint = await endpointOf(plane, ann, { chain: 'ethereum' })
+  const refused = await theOperator.delete('/v1/chains/ethereum')
+  t.match(refused, { status: 409, body: { code: 'chain_in_use' } })
+  await ann.delete(endpoint.path)
+  const removed = await theOperator.delete('/v1/chains/ethereum')
+  t.equal(removed.status, 200)
+  t.match(await lastChange(), { id: removed.body.change_id, entity: 'chain' })
+  t.equal((await ann.get('/v1/chains/ethereum')).status, 404)
+  const [rows] = await plane.database.pool.query('SELECT id FROM upstreams')
+  t.same(rows, [])
+})
+
+t.test('a renamed chain is the same chain to its endpoints', async (t) => {
+  await theOperator.post('/v1/chains', { name: 'old-name', kind: 'jsonrpc' })
+  const endpoint = await endpointOf(plane, ann, { chain: 'old-name' })
+  const renamed = await theOperator.patch('/v1/chains/old-name', { name: 'new-name' })
+  t.equal(renamed.status, 200)
+  t.equal((await ann.get(endpoint.path)).body.chain, 'new-name')
+  const taken = await theOperator.post('/v1/chains', { name: 'third', kind: 'rest' })
+  t.equal(taken.status, 201)
+  t.equal((await theOperator.patch('/v1/chains/third', { name: 'new-name' })).status, 409)
+})
