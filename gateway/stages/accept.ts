@@ -88,6 +88,8 @@ export function createAccept({ failures, newRequestId, bodyBytesMax }: AcceptDep
     if (problem !== null) return refuse(exchange, problem)
     if (exchange.secret === '') return failures.key_missing
     if (exchange.contentLength > bodyBytesMax) return failures.body_too_large
+    // Proxies in front repeat the client's path, and so the key, in headers of their own (X-Original-URI, Referer).
+    dropHeaders(exchange, (_name, value) => value.includes(exchange.secret))
     exchange.headers.push('x-request-id', exchange.requestId)
     return null
   }
@@ -117,6 +119,9 @@ function problemOf(exchange: Exchange, head: Head): string | null {
   }
   if (dotSegment.test(pathOf(exchange.target)))
     return 'The path must not have "." or ".." segments.'
+  if (exchange.secret !== '' && exchange.target.includes(exchange.secret)) {
+    return 'The API key is in the path or query that goes to the upstream: send it once.'
+  }
   return null
 }
 
@@ -184,12 +189,20 @@ function readOwnHeader(exchange: Exchange, head: Head, name: string, value: stri
 /** RFC 9110, 7.6.1: what Connection names is meant for this hop only. */
 function dropNamedHeaders(exchange: Exchange, connection: string): void {
   const named = new Set(connection.split(',').map((name) => name.trim().toLowerCase()))
-  const kept: string[] = []
-  for (let at = 0; at < exchange.headers.length; at += 2) {
-    const name = exchange.headers[at] ?? ''
-    if (!named.has(name)) kept.push(name, exchange.headers[at + 1] ?? '')
+  dropHeaders(exchange, (name) => named.has(name))
+}
+
+function dropHeaders(exchange: Exchange, isDropped: (name: string, value: string) => boolean) {
+  const { headers } = exchange
+  let kept = 0
+  for (let at = 0; at < headers.length; at += 2) {
+    const name = headers[at] ?? ''
+    const value = headers[at + 1] ?? ''
+    if (isDropped(name, value)) continue
+    headers[kept++] = name
+    headers[kept++] = value
   }
-  exchange.headers = kept
+  headers.length = kept
 }
 
 /** `/api=<key>/<rest>?<query>`, or any other path with the key in a header. */

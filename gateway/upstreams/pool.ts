@@ -38,8 +38,10 @@ export class UpstreamPool {
   #freshPool: Pool | null = null
   #underWay = 0
 
-  /** Throws when the URL is not http(s). */
+  /** Throws when the URL is not http(s); the error does not repeat it. */
   constructor(id: string, url: string, limits: UpstreamLimits, count: (result: string) => void) {
+    // Not by new URL alone: its error carries the URL, and errors are logged.
+    if (!URL.canParse(url)) throw new Error('the URL of the upstream is not valid')
     const { origin, pathname, search, protocol } = new URL(url)
     if (protocol !== 'http:' && protocol !== 'https:')
       throw new Error('an upstream is http or https')
