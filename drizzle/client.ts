@@ -47,22 +47,26 @@ export function openDatabase(url: string, options: Partial<DatabaseOptions> = {}
     multipleStatements: false,
     supportBigNumbers: true
   })
-  pool.on('connection', (connection) =>
+  const streams = new Set<CommandConnection['stream']>()
+  pool.on('connection', (connection) => {
+    const { stream } = connection as unknown as CommandConnection
+    streams.add(stream)
+    stream.once('close', () => streams.delete(stream))
     limitStatements(connection as unknown as CommandConnection, limits.statementTimeoutMs)
-  )
+  })
   return {
     orm: drizzle(pool, { schema, mode: 'default' }),
     /** For what Drizzle has no words for: locks and DDL. */
     pool: pool.promise(),
     /** Resolves when every connection is closed; a connection that does not answer is cut. */
-    close: () => closePool(pool, limits.statementTimeoutMs)
+    close: () => closePool(pool, streams)
   }
 }
 
 /** The part of mysql2's connection that a deadline needs; its typings do not show it. */
 interface CommandConnection {
   addCommand(command: Command): Command
-  stream: { destroy(error: Error): void }
+  stream: { destroy(error: Error): void; once(event: 'close', listener: () => void): unknown }
 }
 interface Command {
   once(event: 'end' | 'error', listener: () => void): unknown
@@ -70,31 +74,46 @@ interface Command {
 
 function limitStatements(connection: CommandConnection, timeoutMs: number): void {
   const addCommand = connection.addCommand.bind(connection)
+  const timers = new Set<NodeJS.Timeout>()
   connection.addCommand = (command) => {
     const timer = setTimeout(() => {
       const error = new Error(`the database gave no answer for ${timeoutMs} ms`)
       connection.stream.destroy(Object.assign(error, { code: 'ETIMEDOUT', fatal: true }))
     }, timeoutMs)
-    const done = () => clearTimeout(timer)
+    timers.add(timer)
+    const done = () => {
+      clearTimeout(timer)
+      timers.delete(timer)
+    }
     command.once('end', done)
     command.once('error', done)
     return addCommand(command)
   }
+  // A command whose connection breaks says neither, and its timer would keep the process alive.
+  connection.stream.once('close', () => {
+    for (const timer of timers) clearTimeout(timer)
+    timers.clear()
+  })
 }
 
-async function closePool(pool: mysql.Pool, timeoutMs: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const cut = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, Math.min(timeoutMs, 1000))
-  })
-  await Promise.race([
-    pool
-      .promise()
-      .end()
-      .catch(() => undefined),
-    cut
-  ])
-  clearTimeout(timer)
+/** Connections that are busy so long after the goodbye are cut. Milliseconds. */
+const goodbyeMs = 1000
+
+async function closePool(
+  pool: mysql.Pool,
+  streams: ReadonlySet<CommandConnection['stream']>
+): Promise<void> {
+  // mysql2's own promise of an end never settles once a connection has failed, so the sockets are what we wait for.
+  pool.end(() => undefined)
+  const closed = [...streams].map(
+    (stream) => new Promise<void>((resolve) => stream.once('close', resolve))
+  )
+  const cut = setTimeout(() => {
+    const error = new Error(`the database gave no answer within ${goodbyeMs} ms of the goodbye`)
+    for (const stream of streams) stream.destroy(Object.assign(error, { code: 'ETIMEDOUT' }))
+  }, goodbyeMs)
+  await Promise.all(closed)
+  clearTimeout(cut)
 }
 
 const connectionFailureCodes = new Set([

@@ -35,9 +35,16 @@ interface Applied {
 }
 type Connection = Awaited<ReturnType<Database['pool']['getConnection']>>
 
-/** Applies what is missing and returns the names of the files that were applied. Throws MigrationError or the driver's error. */
-export async function migrate(database: Database, from = folder): Promise<string[]> {
-  return await underLock(database, async (connection) => {
+/**
+ * Applies what is missing and returns the names of the files that were applied. Waits so long for another that is at it.
+ * Throws MigrationError or the driver's error.
+ */
+export async function migrate(
+  database: Database,
+  from = folder,
+  timeoutSeconds = lockTimeoutSeconds
+): Promise<string[]> {
+  return await underLock(database, timeoutSeconds, async (connection) => {
     const migrations = await readMigrations(from)
     const pending = pendingOf(migrations, await loadApplied(connection))
     for (const migration of pending) await apply(connection, migration)
@@ -63,7 +70,7 @@ export async function loadPendingMigrations(database: Database, from = folder): 
  * it did not. Throws MigrationError when that file is not half-applied.
  */
 export async function repair(database: Database, name: string, as: 'applied' | 'retry') {
-  await underLock(database, async (connection) => {
+  await underLock(database, lockTimeoutSeconds, async (connection) => {
     const [result] = await connection.query(
       as === 'applied'
         ? 'UPDATE schema_migrations SET finished_at = UTC_TIMESTAMP(3) WHERE name = ? AND finished_at IS NULL'
@@ -140,6 +147,7 @@ async function apply(connection: Connection, migration: Migration): Promise<void
 
 async function underLock<T>(
   database: Database,
+  timeoutSeconds: number,
   work: (connection: Connection) => Promise<T>
 ): Promise<T> {
   const connection = await database.pool.getConnection()
@@ -147,11 +155,11 @@ async function underLock<T>(
     // Locks are server-wide names, so the database's own name is part of it.
     const [rows] = await connection.query(
       "SELECT GET_LOCK(CONCAT('sluice_migrate:', SHA1(DATABASE())), ?) AS held",
-      [lockTimeoutSeconds]
+      [timeoutSeconds]
     )
     if ((rows as { held: number | null }[])[0]?.held !== 1) {
       throw new MigrationError(
-        `another process has been migrating this database for ${lockTimeoutSeconds} s: wait for it, or end it, then try again`
+        `another process has been migrating this database for ${timeoutSeconds} s: wait for it, or end it, then try again`
       )
     }
     await connection.query(createTable)
