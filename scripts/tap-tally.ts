@@ -70,10 +70,14 @@ export class TapTally extends EventEmitter<{ file: [FileResult]; line: [string] 
     this.#parser.write(chunk)
   }
 
-  /** Whether the run as a whole is good; false when it broke off. */
+  #sawTests(): boolean {
+    return this.total.passed + this.total.failed + this.total.skipped > 0
+  }
+
+  /** Whether the run as a whole is good; false when it broke off, or had no test at all. */
   async end(): Promise<boolean> {
     return await new Promise((resolve) => {
-      this.#parser.on('complete', (results) => resolve(results.ok))
+      this.#parser.on('complete', (results) => resolve(results.ok && this.#sawTests()))
       this.#parser.end()
     })
   }

@@ -174,21 +174,24 @@ t.test('rotation with an overlap lets both keys work', async (t) => {
   t.ok(leftMs > 50_000 && leftMs <= 60_000, 'the old key is shown with its end')
 })
 
-t.test('a revoked key and a paused endpoint stop within 1 s, and a resumed one goes on', async (t) => {
-  const revoked = await createEndpoint()
-  t.same(await statuses(secretOf(revoked)), [200])
-  const key = revoked.keys[0]?.id
-  const change = await rest.post<Endpoint>(`${endpoints}/${revoked.id}/keys/${key}/revoke`, {})
-  await takesEffect(t, change.change_id, secretOf(revoked), 401)
+t.test(
+  'a revoked key and a paused endpoint stop within 1 s, and a resumed one goes on',
+  async (t) => {
+    const revoked = await createEndpoint()
+    t.same(await statuses(secretOf(revoked)), [200])
+    const key = revoked.keys[0]?.id
+    const change = await rest.post<Endpoint>(`${endpoints}/${revoked.id}/keys/${key}/revoke`, {})
+    await takesEffect(t, change.change_id, secretOf(revoked), 401)
 
-  const paused = await createEndpoint()
-  t.same(await statuses(secretOf(paused)), [200])
-  const path = `${endpoints}/${paused.id}`
-  const pause = await rest.patch<Endpoint>(path, { status: 'paused' })
-  await takesEffect(t, pause.change_id, secretOf(paused), 401)
-  const resume = await rest.patch<Endpoint>(path, { status: 'active' })
-  await takesEffect(t, resume.change_id, secretOf(paused), 200)
-})
+    const paused = await createEndpoint()
+    t.same(await statuses(secretOf(paused)), [200])
+    const path = `${endpoints}/${paused.id}`
+    const pause = await rest.patch<Endpoint>(path, { status: 'paused' })
+    await takesEffect(t, pause.change_id, secretOf(paused), 401)
+    const resume = await rest.patch<Endpoint>(path, { status: 'active' })
+    await takesEffect(t, resume.change_id, secretOf(paused), 200)
+  }
+)
 
 t.test('a limit that is set over REST limits, and one that is lifted does not', async (t) => {
   const endpoint = await createEndpoint({ daily_quota: 1000 })
