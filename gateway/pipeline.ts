@@ -157,15 +157,20 @@ export class Pipeline {
   })
 
   readonly #expired = this.#guard((exchange) => {
-    const { failures, respond } = this.#deps
-    if ((exchange.waitsFor & waitsForBody) !== 0) {
-      // A client that stopped sending does not wait for an answer. The abort handler settles.
+    const { failures, respond, onUpstreamFailure } = this.#deps
+    const isClientStuck =
+      (exchange.waitsFor & waitsForBody) !== 0 || (exchange.controller?.paused ?? false)
+    if (isClientStuck) {
+      // A client that stopped sending or reading does not wait for an answer. The abort handler settles.
       exchange.res.close()
-      return
+    } else if (exchange.waitsFor !== 0) {
+      respond.refuse(exchange, failures.key_store_unavailable)
+    } else {
+      const cause = new Error('the deadline has passed')
+      onUpstreamFailure(exchange, failures.upstream_timeout, cause)
+      respond.refuse(exchange, failures.upstream_timeout)
+      exchange.controller?.abort(cause)
     }
-    const late = exchange.waitsFor === 0 ? 'upstream_timeout' : 'key_store_unavailable'
-    respond.refuse(exchange, failures[late])
-    exchange.controller?.abort(new Error('the deadline has passed'))
   })
 
   /** The client has gone. */
@@ -180,8 +185,9 @@ export class Pipeline {
     const { onBug, respond, failures, settle } = this.#deps
     onBug(exchange, bug)
     try {
-      exchange.controller?.abort(new Error('the gateway failed on this request'))
+      // In this order: the abort reports a failure of the upstream, which would be the client's answer.
       if (!exchange.isOver) respond.refuse(exchange, failures.internal)
+      exchange.controller?.abort(new Error('the gateway failed on this request'))
     } catch (second) {
       onBug(exchange, second)
       exchange.isOver = true

@@ -69,11 +69,17 @@ class UpstreamCall implements Dispatcher.DispatchHandler {
   }
 
   onResponseStart(
-    _controller: Dispatcher.DispatchController,
+    controller: Dispatcher.DispatchController,
     status: number,
     headers: AnswerHeaders
   ): void {
     if (status < 200) return
+    // The answer to HEAD declares a body that does not come.
+    const isTooLarge = Number(headers['content-length']) > this.#upstream.answerBytesMax
+    if (isTooLarge && this.#exchange.method !== 'HEAD') {
+      controller.abort(new TooLargeError())
+      return
+    }
     this.#status = status
     this.#sink.head(this.#exchange, status, headers)
   }
@@ -99,7 +105,9 @@ class UpstreamCall implements Dispatcher.DispatchHandler {
     }
     this.#upstream.release()
     const failure = failureOf(this.#deps.failures, error, this.#status !== 0)
-    this.#upstream.count(exchange.isOver ? 'client_gone' : failure.reason)
+    // An exchange that is over already, without having failed, was left by its client.
+    const ending = exchange.isOver ? exchange.failure : failure
+    this.#upstream.count(ending?.reason ?? 'client_gone')
     this.#sink.fail(exchange, failure, error)
   }
 
@@ -129,6 +137,11 @@ function areRepeatable({ chain, method, scan }: Exchange): boolean {
   if (chain?.kind === 'rest') return method === 'GET' || method === 'HEAD'
   if (chain?.kind !== 'evm' || scan === null) return false
   return scan.calls.every((call) => isRepeatable(call.method))
+}
+
+/** Thrown to undici when an answer declares more than ANSWER_BYTES_MAX; undici itself counts only what has come. */
+class TooLargeError extends Error {
+  readonly code = 'UND_ERR_RES_EXCEEDED_MAX_SIZE'
 }
 
 const codeOf = (error: unknown): string => String((error as { code?: unknown } | null)?.code ?? '')

@@ -54,6 +54,10 @@ export class UpstreamPool {
     this.#pool = createPool(origin, limits)
   }
 
+  get answerBytesMax(): number {
+    return this.#limits.answerBytesMax
+  }
+
   /** Whether one more request would find neither a connection nor a place in the queue. */
   get isFull(): boolean {
     return this.#underWay >= this.#limits.connectionsMax + this.#limits.queueMax
