@@ -26,7 +26,7 @@ export interface Measurement {
 /** Throws when anything but answers with status 200 came back: the figures would be of something else. */
 export async function measure(load: Load): Promise<Measurement> {
   const program = await startProgram({
-    file: './load-generator.ts',
+    file: 'load-generator.ts',
     args: [JSON.stringify(load)],
     core: cores.load
   })

@@ -2,7 +2,7 @@
 // and what stands behind it share core 1. Without taskset, or with one core, everything floats, and the results say so.
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { availableParallelism, cpus, release, totalmem, type } from 'node:os'
+import { availableParallelism, cpus, loadavg, release, totalmem, type } from 'node:os'
 
 export interface Machine {
   readonly processor: string
@@ -12,6 +12,8 @@ export interface Machine {
   readonly node: string
   readonly versions: Readonly<Record<string, string>>
   readonly commit: string | null
+  /** Of the minute before the bench: what else the machine was busy with. */
+  readonly loadAverage: number
   /** Null when processes are pinned, else why they are not. */
   readonly unpinnedBecause: string | null
 }
@@ -30,6 +32,7 @@ export function describeMachine(): Machine {
     node: process.version,
     versions: Object.fromEntries(measuredPackages.map((name) => [name, versionOf(name)])),
     commit: outputOf('git', ['describe', '--always', '--dirty', '--abbrev=10']),
+    loadAverage: loadavg()[0] ?? 0,
     unpinnedBecause
   }
 }

@@ -1,6 +1,7 @@
 // `npm run bench`: Sluice beside what it is built on, on this machine, now. Contestants take turns, every figure is a
 // median of rounds with its range, and only ratios within one run mean anything on another machine.
 import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { bareProxy } from './contestants/bare-proxy.ts'
 import type { Contestant } from './contestants/contestant.ts'
@@ -17,6 +18,8 @@ const say = (line: string) => process.stdout.write(`${line}\n`)
 
 const databases = createBenchDatabases((activity) => say(`  database: ${activity}`))
 const contestants: readonly Contestant[] = [floor, bareProxy, createSluice(databases.create)]
+/** Above it, another process takes enough of two cores to be seen in the figures. */
+const quietLoadAverage = 0.5
 /** Ratios are against this contestant. */
 const base = bareProxy.name
 
@@ -50,7 +53,7 @@ function readPlan(): Plan {
     scenarios: pick(scenarios, values.scenario, 'scenario'),
     contestants: pick(contestants, values.contestant, 'contestant'),
     rounds: positive(values.rounds, '--rounds'),
-    warmUpSeconds: 2,
+    warmUpSeconds: 3,
     measuredSeconds: positive(values.seconds, '--seconds')
   }
 }
@@ -99,9 +102,14 @@ function headingOf(machine: Machine, plan: Plan): string {
     machine.unpinnedBecause === null
       ? 'contestant pinned to core 0, load generator and upstream to core 1'
       : `NOT pinned to cores: ${machine.unpinnedBecause}. Expect more noise`
+  const neighbours =
+    machine.loadAverage < quietLoadAverage
+      ? []
+      : [`the machine is BUSY with something else (load average ${machine.loadAverage.toFixed(1)})`]
   return [
     `${machine.processor}, ${machine.cores} cores, ${machine.memoryGb} GB, ${machine.system}, Node ${machine.node}`,
     placement,
+    ...neighbours,
     `${plan.rounds} rounds of ${plan.measuredSeconds} s each, median (range); CPU ratio per round against ${base}`
   ].join('\n')
 }
@@ -109,9 +117,9 @@ function headingOf(machine: Machine, plan: Plan): string {
 /** Returns the path of the file. */
 function writeResults(machine: Machine, plan: Plan, results: readonly ScenarioResult[]): string {
   const finishedAt = new Date().toISOString()
-  const folder = new URL('./results/', import.meta.url)
+  const folder = join(import.meta.dirname, 'results')
   mkdirSync(folder, { recursive: true })
-  const file = new URL(`${finishedAt.replaceAll(':', '-')}.json`, folder)
+  const path = join(folder, `${finishedAt.replaceAll(':', '-')}.json`)
   const { rounds, warmUpSeconds, measuredSeconds } = plan
   const content = {
     finishedAt,
@@ -120,8 +128,8 @@ function writeResults(machine: Machine, plan: Plan, results: readonly ScenarioRe
     contestants: plan.contestants.map(({ name, description }) => ({ name, description })),
     scenarios: results.map(figuresOf)
   }
-  writeFileSync(file, `${JSON.stringify(content, null, 2)}\n`)
-  return file.pathname
+  writeFileSync(path, `${JSON.stringify(content, null, 2)}\n`)
+  return path
 }
 
 function readPlanOrExplain(): Plan | null {
@@ -133,21 +141,26 @@ function readPlanOrExplain(): Plan | null {
   }
 }
 
-async function stopAll(): Promise<void> {
-  await stopPrograms()
-  await databases.stop()
-}
-
-const plan = readPlanOrExplain()
-if (plan === null) {
-  process.exitCode = 2
-} else {
+/** A signal only ends the programs: whoever waits for one of them then fails, and everything unwinds as after any failure. */
+async function runUntilSignal(plan: Plan): Promise<void> {
+  let isInterrupted = false
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => void stopAll().finally(() => process.exit(130)))
+    process.on(signal, () => {
+      isInterrupted = true
+      void stopPrograms()
+    })
   }
   try {
     await run(plan)
+  } catch (error) {
+    if (!isInterrupted) throw error
+    process.exitCode = 130
   } finally {
-    await stopAll()
+    await stopPrograms()
+    await databases.stop()
   }
 }
+
+const plan = readPlanOrExplain()
+if (plan === null) process.exitCode = 2
+else await runUntilSignal(plan)

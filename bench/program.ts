@@ -2,6 +2,7 @@
 // Ctrl-C, and, because it holds the other end of a channel, even when we are killed.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { join } from 'node:path'
 import { childEnvironment } from '../scripts/config.ts'
 import { type Core, pinned } from './machine.ts'
 
@@ -14,10 +15,12 @@ export interface Program {
   readonly firstMessage: Promise<unknown>
   /** Rejects when it ends by itself. */
   readonly failure: Promise<never>
+  /** May be called again: it is asked to end once, since a second SIGTERM means "now, whatever is under way". */
   stop(): Promise<void>
 }
 
 export interface ProgramOptions {
+  /** From this folder. */
   readonly file: string
   readonly args?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
@@ -30,12 +33,14 @@ const running = new Set<Program>()
 export async function startProgram(options: ProgramOptions): Promise<Program> {
   const name = options.file
   const [command, args] = pinned(options.core, process.execPath, [
-    new URL(options.file, import.meta.url).pathname,
+    join(import.meta.dirname, options.file),
     ...(options.args ?? [])
   ])
   const child = spawn(command, args, {
     env: childEnvironment(options.env),
-    stdio: ['ignore', process.stderr, 'inherit', 'ipc']
+    stdio: ['ignore', process.stderr, 'inherit', 'ipc'],
+    // A process group of its own: Ctrl-C reaches us alone, and we end it.
+    detached: true
   })
   await once(child, 'spawn')
   const failure = once(child, 'exit').then(([code, signal]) => {
@@ -44,12 +49,16 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
   failure.catch(() => running.delete(program))
   const firstMessage = Promise.race([once(child, 'message').then(([message]) => message), failure])
   firstMessage.catch(() => undefined)
+  let stopped: Promise<void> | null = null
   const program: Program = {
     name,
     pid: child.pid as number,
     firstMessage,
     failure,
-    stop: () => stop(child)
+    stop() {
+      stopped ??= stop(child)
+      return stopped
+    }
   }
   running.add(program)
   return program

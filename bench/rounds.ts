@@ -25,7 +25,7 @@ export async function runScenario(
 ): Promise<Rounds> {
   const upstreamPort = await findFreePort()
   const upstream = await startProgram({
-    file: './upstream.ts',
+    file: 'upstream.ts',
     args: [String(upstreamPort), String(scenario.answerBytes)],
     core: cores.load
   })

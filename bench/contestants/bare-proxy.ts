@@ -10,7 +10,7 @@ export const bareProxy: Contestant = {
   async start(upstreamUrl) {
     const port = await findFreePort()
     const program = await startProgram({
-      file: './peers/bare-proxy.ts',
+      file: 'peers/bare-proxy.ts',
       args: [String(port), upstreamUrl],
       core: cores.contestant
     })

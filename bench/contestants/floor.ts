@@ -10,7 +10,7 @@ export const floor: Contestant = {
   async start(_upstreamUrl, answerBytes) {
     const port = await findFreePort()
     const program = await startProgram({
-      file: './upstream.ts',
+      file: 'upstream.ts',
       args: [String(port), String(answerBytes)],
       core: cores.contestant
     })
