@@ -1,0 +1,123 @@
+// Input that is not what it should be: nothing is coerced, nothing unknown is dropped in silence, every mistake is told
+// at once, and bytes that are no request get an answer too.
+import { connect } from 'node:net'
+import t from 'tap'
+import { startControlPlane } from './support/control-plane.ts'
+import { member } from './support/people.ts'
+
+const plane = await startControlPlane()
+t.teardown(() => plane.stop())
+const ann = await member(plane, 'ann')
+
+async function raw(body: string | null, headers: Record<string, string>) {
+  const response = await fetch(`${plane.url}/v1/auth/register`, { method: 'POST', headers, body })
+  return { status: response.status, body: await response.json() }
+}
+const json = { 'content-type': 'application/json' }
+
+t.test('every mistake in a body is told at once, where it is', async (t) => {
+  const answer = await ann.post('/v1/auth/register', {
+    email: 5,
+    password: 'short',
+    first_name: '',
+    surname: 'x'
+  })
+  t.equal(answer.status, 400)
+  const pointers = answer.body.errors.map(({ pointer }: { pointer: string }) => pointer)
+  t.same(pointers.sort(), [
+    '#/email',
+    '#/first_name',
+    '#/last_name',
+    '#/org_name',
+    '#/password',
+    '#/surname'
+  ])
+  t.match(
+    answer.body.errors.find(({ pointer }: { pointer: string }) => pointer === '#/password'),
+    {
+      in: 'body',
+      detail: /12/
+    }
+  )
+})
+
+t.test('a body must be one JSON object of the declared type', async (t) => {
+  for (const body of ['', '{', 'null', '[]', '"x"', '1', '{}x', '{"__proto__":{"x":1}}']) {
+    t.equal((await raw(body, json)).status, 400, body)
+  }
+  t.equal((await raw('{}', { 'content-type': 'text/plain' })).status, 415)
+  t.equal((await raw('{}', { 'content-type': 'application/json-patch+json' })).status, 415)
+  t.equal((await raw(null, {})).status, 400)
+})
+
+t.test('a field that is a number elsewhere, or an object, is not taken for a text', async (t) => {
+  for (const email of [1, true, null, {}, ['a@example.com'], { toString: 'x' }]) {
+    const { body } = await ann.post('/v1/auth/login', { email, password: 'x' })
+    t.match(body.errors, [{ pointer: '#/email', detail: 'must be string' }])
+  }
+})
+
+t.test('an address that is none is told, and cannot become a mail header', async (t) => {
+  for (const email of [
+    'nobody',
+    '@example.com',
+    'a b@example.com',
+    'a@b@c',
+    'a\r\nBcc: b@c',
+    '<a@b>'
+  ]) {
+    const { status, body } = await ann.post('/v1/auth/register', {
+      email,
+      password: 'correct horse battery',
+      first_name: 'A',
+      last_name: 'B',
+      org_name: 'C'
+    })
+    t.equal(status, 400, email)
+    t.equal(body.errors[0].pointer, '#/email')
+  }
+})
+
+t.test('an id of no form at all names nothing', async (t) => {
+  for (const id of ['x', "' OR 1=1 --", '%00', 'ö', '..%2f', 'x'.repeat(200)]) {
+    const path = `/v1/orgs/${id.startsWith('%') || id.includes('%2f') ? id : encodeURIComponent(id)}`
+    t.equal((await ann.get(path)).status, 404, id)
+  }
+})
+
+t.test('a path that cannot be decoded is answered as a problem', async (t) => {
+  const answer = await ann.get('/v1/orgs/%zz')
+  t.equal(answer.status, 400)
+  t.match(answer.headers.get('content-type'), /^application\/problem\+json/)
+  t.equal(answer.body.code, 'malformed_request')
+})
+
+t.test('a request id is kept when it is harmless, and replaced when it is not', async (t) => {
+  const withId = (id: string) => ann.get('/v1/me', { 'x-request-id': id })
+  t.equal((await withId('my-request_1')).headers.get('x-request-id'), 'my-request_1')
+  for (const id of ['short', 'x'.repeat(65), 'with space', '<script>alert(1)']) {
+    t.match((await withId(id)).headers.get('x-request-id'), /^[0-9a-f]{24}$/)
+  }
+})
+
+t.test('bytes that are no request get a problem, and the next client is served', async (t) => {
+  const answer = await exchange('NONSENSE\r\n\r\n')
+  t.match(answer, /^HTTP\/1\.1 400 /)
+  t.match(answer, /application\/problem\+json/)
+  const large = await exchange(
+    `GET / HTTP/1.1\r\nHost: x\r\nX-Large: ${'x'.repeat(20_000)}\r\n\r\n`
+  )
+  t.match(large, /headers are too large/)
+  t.equal((await ann.get('/v1/me')).status, 200)
+})
+
+async function exchange(bytes: string): Promise<string> {
+  const socket = connect(plane.port, '127.0.0.1')
+  let answer = ''
+  socket.setEncoding('utf8').on('data', (text) => {
+    answer += text
+  })
+  socket.write(bytes)
+  await new Promise((resolve) => socket.on('close', resolve))
+  return answer
+}
