@@ -16,7 +16,6 @@ import type { Collect } from './stages/collect.ts'
 import type { AnswerSink, Dispatch } from './stages/dispatch.ts'
 import type { Respond } from './stages/respond.ts'
 import type { Settle } from './stages/settle.ts'
-import type { AnswerHeaders } from './upstreams/pool.ts'
 import type { HttpRequest, HttpResponse } from './uws.ts'
 
 export interface PipelineDeps {
@@ -110,7 +109,13 @@ export class Pipeline {
     if ((exchange.waitsFor & waitsForBody) === 0) this.#goOn(exchange)
   })
 
-  readonly #bodyArrived = this.#guard((exchange) => this.#goOn(exchange))
+  readonly #bodyArrived = (exchange: Exchange): void => {
+    try {
+      this.#goOn(exchange)
+    } catch (bug) {
+      this.#rescue(exchange, bug)
+    }
+  }
 
   /** The body is here, and the key is known unless it is still being looked up. */
   #goOn(exchange: Exchange): void {
@@ -139,12 +144,29 @@ export class Pipeline {
     if (undelivered !== null) respond.refuse(exchange, undelivered)
   }
 
+  /** Written out, because these run for every answer: a rest parameter costs an array each time. */
   readonly #sink: AnswerSink = {
-    head: this.#guard((exchange, status: number, headers: AnswerHeaders) =>
-      this.#deps.respond.head(exchange, status, headers)
-    ),
-    piece: this.#guard((exchange, piece: Buffer) => this.#deps.respond.piece(exchange, piece)),
-    end: this.#guard((exchange) => this.#deps.respond.end(exchange)),
+    head: (exchange, status, headers) => {
+      try {
+        this.#deps.respond.head(exchange, status, headers)
+      } catch (bug) {
+        this.#rescue(exchange, bug)
+      }
+    },
+    piece: (exchange, piece) => {
+      try {
+        this.#deps.respond.piece(exchange, piece)
+      } catch (bug) {
+        this.#rescue(exchange, bug)
+      }
+    },
+    end: (exchange) => {
+      try {
+        this.#deps.respond.end(exchange)
+      } catch (bug) {
+        this.#rescue(exchange, bug)
+      }
+    },
     fail: this.#guard((exchange, failure: Failure, cause: unknown) => {
       if (exchange.isOver) return
       this.#deps.onUpstreamFailure(exchange, failure, cause)

@@ -74,7 +74,8 @@ export function createAccept({ failures, newRequestId, bodyBytesMax }: AcceptDep
   return function accept(exchange, req) {
     exchange.method = req.getCaseSensitiveMethod().toUpperCase()
     const head = readHeaders(exchange, req)
-    exchange.requestId = requestIdPattern.test(head.requestId) ? head.requestId : newRequestId()
+    const isKept = head.requestId !== '' && requestIdPattern.test(head.requestId)
+    exchange.requestId = isKept ? head.requestId : newRequestId()
     // Undefined without a `?`, whatever the typings say.
     const query: string | undefined = req.getQuery()
     readTarget(exchange, head, req.getUrl(), query ?? '')
@@ -114,6 +115,7 @@ export function createAccept({ failures, newRequestId, bodyBytesMax }: AcceptDep
 
 function problemOf(exchange: Exchange, head: Head): string | null {
   if (head.isUpgrade) return 'WebSocket is not served by this version.'
+  if (exchange.target === '/') return null
   if (!targetPattern.test(exchange.target)) {
     return 'The path has characters that must be percent-encoded.'
   }

@@ -54,13 +54,12 @@ export function createCharge({ failures, clock, words }: ChargeDeps): Charge {
   }
 
   function chargeAll(exchange: Exchange, allowances: readonly Allowance[]): Failure | null {
-    const cost = BigInt(exchange.cost)
-    const nowNs = clock.nowNs()
+    const bill = { cost: BigInt(exchange.cost), nowNs: clock.nowNs(), wallMs: clock.wallMs() }
     let charged = 0
     for (const allowance of allowances) {
-      const failure = takeFrom(exchange, allowance, cost, nowNs)
+      const failure = takeFrom(exchange, allowance, bill)
       if (failure !== null) {
-        giveBack(allowances.slice(0, charged), cost)
+        giveBack(allowances.slice(0, charged), bill)
         return failure
       }
       charged++
@@ -68,42 +67,47 @@ export function createCharge({ failures, clock, words }: ChargeDeps): Charge {
     return null
   }
 
-  function takeFrom(exchange: Exchange, allowance: Allowance, cost: bigint, nowNs: bigint) {
+  function takeFrom(exchange: Exchange, allowance: Allowance, bill: Bill): Failure | null {
     const { slot, rate, quota } = allowance
     if (rate !== null) {
-      const waitNs = takeTokens(words, slot, rate, cost, nowNs)
-      if (waitNs !== admitted) return limited(exchange, allowance, waitNs)
-    }
-    if (quota !== null) {
-      const wallMs = clock.wallMs()
-      if (!useQuota(words, slot, quota, cost, dayOf(wallMs))) {
-        if (rate !== null) returnTokens(words, slot, rate, cost)
-        exchange.resetsAtMs = endOfDayMs(wallMs)
-        return failures.quota_exceeded
+      const waitNs = takeTokens(words, slot, rate, bill.cost, bill.nowNs)
+      if (waitNs !== admitted) {
+        describeLimit(exchange, allowance, waitNs)
+        return failures.rate_limited
       }
     }
-    return null
+    if (quota === null || useQuota(words, slot, quota, bill.cost, dayOf(bill.wallMs))) return null
+    if (rate !== null) returnTokens(words, slot, rate, bill.cost)
+    exchange.resetsAtMs = endOfDayMs(bill.wallMs)
+    return failures.quota_exceeded
   }
 
-  function giveBack(allowances: readonly Allowance[], cost: bigint): void {
+  function giveBack(allowances: readonly Allowance[], { cost, wallMs }: Bill): void {
     for (const { slot, rate, quota } of allowances) {
       if (rate !== null) returnTokens(words, slot, rate, cost)
-      if (quota !== null) returnQuota(words, slot, cost, dayOf(clock.wallMs()))
+      if (quota !== null) returnQuota(words, slot, cost, dayOf(wallMs))
     }
   }
+}
 
-  function limited(exchange: Exchange, allowance: Allowance, waitNs: bigint): Failure {
-    const { scope, burst, requestsPerSecond } = allowance
-    const canEverPass = exchange.cost <= burst
-    exchange.retryAfterMs = canEverPass ? Math.max(1, Number(waitNs) / 1e6) : 0
-    if (!canEverPass) {
-      exchange.detail = `This request costs ${exchange.cost}, more than the burst of ${burst}: split it.`
-    }
-    const windowSeconds = Math.max(1, Math.ceil(burst / requestsPerSecond))
-    exchange.rateLimit = {
-      limit: `"${scope}";r=0;t=${Math.max(1, Math.ceil(exchange.retryAfterMs / 1000))}`,
-      policy: `"${scope}";q=${burst};w=${windowSeconds}`
-    }
-    return failures.rate_limited
+/** What is charged, and when: one reading of each clock for all limits. */
+interface Bill {
+  readonly cost: bigint
+  readonly nowNs: bigint
+  readonly wallMs: number
+}
+
+/** What the client is told about the limit that refused. */
+function describeLimit(exchange: Exchange, allowance: Allowance, waitNs: bigint): void {
+  const { scope, burst, requestsPerSecond } = allowance
+  const canEverPass = exchange.cost <= burst
+  exchange.retryAfterMs = canEverPass ? Math.max(1, Number(waitNs) / 1e6) : 0
+  if (!canEverPass) {
+    exchange.detail = `This request costs ${exchange.cost}, more than the burst of ${burst}: split it.`
+  }
+  const windowSeconds = Math.max(1, Math.ceil(burst / requestsPerSecond))
+  exchange.rateLimit = {
+    limit: `"${scope}";r=0;t=${Math.max(1, Math.ceil(exchange.retryAfterMs / 1000))}`,
+    policy: `"${scope}";q=${burst};w=${windowSeconds}`
   }
 }

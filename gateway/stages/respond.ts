@@ -69,7 +69,7 @@ export class Respond {
       res.writeHeader('Content-Type', 'application/json')
       if (failure === this.#deps.failures.rate_limited) writeRateLimit(exchange)
       if (failure.status === 503) res.writeHeader('Retry-After', '01')
-      if (exchange.method === 'HEAD') res.endWithoutBody(Buffer.byteLength(text), mustClose)
+      if (exchange.method === 'HEAD') endWithoutBody(res, Buffer.byteLength(text), mustClose)
       else res.end(text, mustClose)
     })
     this.#finish(exchange)
@@ -143,12 +143,12 @@ export class Respond {
     const body = this.#wholeAnswer(exchange)
     learnMethod(exchange, body)
     res.cork(() => {
-      res.writeStatus(statusLineOf(exchange.status))
+      // uWS writes 200 by itself.
+      if (exchange.status !== 200) res.writeStatus(statusLineOf(exchange.status))
       writeOwnHeaders(exchange)
       if (answerHeaders !== null) writeHeaders(res, answerHeaders)
-      if (!hasNoBody(exchange)) res.end(body)
-      else if (exchange.answerLength >= 0) res.endWithoutBody(exchange.answerLength)
-      else res.endWithoutBody()
+      if (hasNoBody(exchange)) endWithoutBody(res, exchange.answerLength)
+      else res.end(body)
     })
     this.#finish(exchange)
   }
@@ -161,6 +161,7 @@ export class Respond {
       first !== undefined && answerPieces.length === 1 ? first : Buffer.concat(answerPieces)
     if (exchange.refusedCalls === null) return body
     const errors = ownErrors(exchange)
+    if (errors.length > 0 && exchange.status === 204) exchange.status = 200
     if (body.length === 0) return errors.length === 0 ? body : Buffer.from(arrayOf(errors))
     return mergeAnswers(body, errors) ?? body
   }
@@ -216,6 +217,15 @@ export class Respond {
     }
     exchange.controller?.resume()
   }
+}
+
+/**
+ * @param length what a body would have; negative when it is not known. uWS takes it as an argument too, but then waits
+ * for that body for ever, and aborts the next request on the connection.
+ */
+function endWithoutBody(res: HttpResponse, length: number, mustClose = false): void {
+  if (length >= 0) res.writeHeader('Content-Length', String(length))
+  res.endWithoutBody(undefined, mustClose)
 }
 
 function writeOwnHeaders({ res, requestId, origin }: Exchange): void {
