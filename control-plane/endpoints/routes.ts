@@ -103,8 +103,8 @@ function registerKeyRoutes(app: App, { endpoints, config }: EndpointRoutesDeps):
     { schema: schema.revealRoute, config: forUsers },
     async (request) => {
       const { params } = request
-      const shown = await endpoints.reveal(actorOf(request), placeOf(params), params.key)
-      return schema.presentEndpoint(shown, rpcUrl)
+      const revealed = await endpoints.reveal(actorOf(request), placeOf(params), params.key)
+      return schema.presentRevealed(revealed, rpcUrl)
     }
   )
 }

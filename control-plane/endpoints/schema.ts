@@ -3,7 +3,8 @@ import Type, { type Static } from 'typebox'
 import { changeId, idParam, label, moment, nullable } from '../http/fields.ts'
 import { pageOf, pageQuery } from '../http/page.ts'
 import { limitChange, limitFields, presentLimits } from '../limits.ts'
-import { type ShownEndpoint, stateOf } from './service.ts'
+import type { ApiKeyRow } from './repo.ts'
+import { type RevealedKey, type ShownEndpoint, stateOf } from './service.ts'
 
 const closed = { additionalProperties: false }
 const tags = ['endpoints']
@@ -36,21 +37,28 @@ const restrictionChange = {
   allowed_ips: Type.Optional(restrictionFields.allowed_ips)
 }
 
-const keySchema = Type.Object(
+const keyFields = {
+  id: Type.String(),
+  prefix: Type.String({ description: 'how the secret begins' }),
+  last4: Type.String({ description: 'how it ends' }),
+  secret: Type.Optional(
+    Type.String({ description: 'only where the key was just created or is revealed' })
+  ),
+  status: Type.String({ description: 'active, revoked or expired' }),
+  created_at: moment('when the key was created'),
+  expires_at: nullable(moment('when it stops by itself')),
+  revoked_at: nullable(moment('when it was revoked')),
+  last_used_at: nullable(moment('when a gateway last saw it, a minute late at most'))
+}
+const keySchema = Type.Object(keyFields, { title: 'ApiKey' })
+
+const revealedKey = Type.Object(
   {
-    id: Type.String(),
-    prefix: Type.String({ description: 'how the secret begins' }),
-    last4: Type.String({ description: 'how it ends' }),
-    secret: Type.Optional(
-      Type.String({ description: 'only where the key was just created or revealed' })
-    ),
-    status: Type.String({ description: 'active, revoked or expired' }),
-    created_at: moment('when the key was created'),
-    expires_at: nullable(moment('when it stops by itself')),
-    revoked_at: nullable(moment('when it was revoked')),
-    last_used_at: nullable(moment('when a gateway last saw it, a minute late at most'))
+    ...keyFields,
+    secret: Type.String(),
+    url: Type.String({ description: 'where to send calls, with the secret in it' })
   },
-  { title: 'ApiKey' }
+  { title: 'RevealedKey' }
 )
 
 const endpointFields = {
@@ -93,18 +101,31 @@ export function presentEndpoint(
     allowed_ips: endpoint.allowedIps,
     status: endpoint.status,
     keys: keys.map((key) => ({
-      id: key.id,
-      prefix: key.prefix,
-      last4: key.last4,
-      ...(shown?.keyId === key.id ? { secret: shown.secret } : {}),
-      status: stateOf(key, now),
-      created_at: key.createdAt.toISOString(),
-      expires_at: key.expiresAt?.toISOString() ?? null,
-      revoked_at: key.revokedAt?.toISOString() ?? null,
-      last_used_at: key.lastUsedAt?.toISOString() ?? null
+      ...presentKey(key, now),
+      ...(shown?.keyId === key.id ? { secret: shown.secret } : {})
     })),
     created_at: endpoint.createdAt.toISOString(),
     updated_at: endpoint.updatedAt.toISOString()
+  }
+}
+
+export function presentRevealed(
+  { key, secret, now }: RevealedKey,
+  rpcUrl: string
+): Static<typeof revealedKey> {
+  return { ...presentKey(key, now), secret, url: `${rpcUrl}/api=${secret}` }
+}
+
+function presentKey(key: ApiKeyRow, now: Date) {
+  return {
+    id: key.id,
+    prefix: key.prefix,
+    last4: key.last4,
+    status: stateOf(key, now),
+    created_at: key.createdAt.toISOString(),
+    expires_at: key.expiresAt?.toISOString() ?? null,
+    revoked_at: key.revokedAt?.toISOString() ?? null,
+    last_used_at: key.lastUsedAt?.toISOString() ?? null
   }
 }
 
@@ -197,5 +218,5 @@ export const revealRoute = {
   description: 'Written to the audit log. The operator of the service can switch it off.',
   tags,
   params: keyParams,
-  response: { 200: endpointSchema }
+  response: { 200: revealedKey }
 }

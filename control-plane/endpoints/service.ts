@@ -51,6 +51,12 @@ export interface ChangedEndpoint extends ShownEndpoint {
   changeId: number
 }
 
+export interface RevealedKey {
+  key: ApiKeyRow
+  secret: string
+  now: Date
+}
+
 export type EndpointService = ReturnType<typeof createEndpointService>
 
 export function createEndpointService(deps: EndpointServiceDeps) {
@@ -176,7 +182,7 @@ function keyActs(deps: EndpointServiceDeps) {
     },
 
     /** Nothing is shown before the audit log holds who saw it. */
-    async reveal(actor: Actor, place: EndpointPlace, keyId: string): Promise<ShownEndpoint> {
+    async reveal(actor: Actor, place: EndpointPlace, keyId: string): Promise<RevealedKey> {
       const { orgId, id } = place
       await orgs.requireOrg(actor, orgId, 'key.reveal')
       const key = await requireKey(deps, place, keyId)
@@ -187,7 +193,7 @@ function keyActs(deps: EndpointServiceDeps) {
       if (secret === null) throw new Failure('secret_not_stored')
       const detail = { endpoint_id: id }
       await repo.recordReveal(actOf(actor, 'key.reveal', { orgId, targetId: keyId, detail }), now)
-      return { ...(await load(deps, place)), shown: { keyId, secret } }
+      return { key, secret, now }
     }
   }
 }

@@ -1,5 +1,6 @@
 // The control plane as an operating system sees it: exit codes, signals, ports, and a database that comes later.
 import { type ChildProcess, spawn } from 'node:child_process'
+import { type IncomingMessage, request } from 'node:http'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
@@ -90,25 +91,34 @@ t.test('a taken port is named, with the variable that changes it', async (t) => 
   await new Promise((resolve) => squatter.close(resolve))
 })
 
-t.test('SIGTERM: what is under way is finished, then exit 0', async (t) => {
+t.test('SIGTERM: a request that is under way is finished, then exit 0', async (t) => {
   const { port, adminPort, ...env } = await environment()
-  const process = run(env)
-  await process.says('the control plane serves')
-  const ready = await fetch(`http://127.0.0.1:${adminPort}/readyz`)
-  t.equal(ready.status, 200)
-  const login = fetch(`http://127.0.0.1:${port}/v1/auth/login`, {
+  const plane = run(env)
+  await plane.says('the control plane serves')
+  t.equal((await fetch(`http://127.0.0.1:${adminPort}/readyz`)).status, 200)
+
+  const body = JSON.stringify({ email: 'a@example.com', password: 'x' })
+  const login = request(`http://127.0.0.1:${port}/v1/auth/login`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ email: 'a@example.com', password: 'x' })
+    headers: {
+      'content-type': 'application/json',
+      'content-length': body.length,
+      expect: '100-continue'
+    }
   })
-  // The password check holds the request for long enough that the signal surely comes while it is open.
-  await new Promise((resolve) => setImmediate(resolve))
-  const answer = login.then(({ status }) => status)
-  await Promise.race([answer, process.says('login')])
-  process.child.kill('SIGTERM')
-  t.equal(await answer, 401)
-  t.equal(await process.exit, 0)
-  t.match(process.output(), 'stopping')
+  const answered = new Promise<IncomingMessage>((resolve) => login.once('response', resolve))
+  const accepted = new Promise((resolve) => login.once('continue', resolve))
+  login.flushHeaders()
+  await accepted
+  plane.child.kill('SIGTERM')
+  await plane.says('stopping')
+  const draining = await fetch(`http://127.0.0.1:${adminPort}/readyz`)
+  t.equal(draining.status, 503, 'it is taken out of the rotation first')
+  login.end(body)
+  const answer = await answered
+  t.equal(answer.statusCode, 401)
+  answer.resume()
+  t.equal(await plane.exit, 0)
 })
 
 t.test('it starts without its database, and says that it is not ready', async (t) => {

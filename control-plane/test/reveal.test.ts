@@ -13,7 +13,7 @@ t.test('reveal shows the secret and writes who saw it', async (t) => {
     'x-request-id': 'reveal-1234'
   })
   t.equal(answer.status, 200)
-  t.equal(answer.body.keys[0].secret, key.secret)
+  t.match(answer.body, { id: key.id, secret: key.secret, status: 'active' })
   t.equal(answer.body.url, `https://rpc.example.com/api=${key.secret}`)
   const [rows] = await plane.database.pool.query(
     "SELECT * FROM audit_log WHERE action = 'key.reveal'"
