@@ -69,8 +69,9 @@ export class Respond {
       res.writeHeader('Content-Type', 'application/json')
       if (failure === this.#deps.failures.rate_limited) writeRateLimit(exchange)
       if (failure.status === 503) res.writeHeader('Retry-After', '01')
-      if (exchange.method === 'HEAD') endWithoutBody(res, Buffer.byteLength(text), mustClose)
-      else res.end(text, mustClose)
+      if (mustClose) res.end(exchange.method === 'HEAD' ? '' : text, true)
+      else if (exchange.method === 'HEAD') endWithoutBody(res, Buffer.byteLength(text))
+      else res.end(text)
     })
     this.#finish(exchange)
   }
@@ -220,12 +221,12 @@ export class Respond {
 }
 
 /**
- * @param length what a body would have; negative when it is not known. uWS takes it as an argument too, but then waits
- * for that body for ever, and aborts the next request on the connection.
+ * @param length what a body would have; negative when it is not known. uWS takes it as an argument too, but then goes on
+ * waiting for that body, and aborts the next request on the connection.
  */
-function endWithoutBody(res: HttpResponse, length: number, mustClose = false): void {
+function endWithoutBody(res: HttpResponse, length: number): void {
   if (length >= 0) res.writeHeader('Content-Length', String(length))
-  res.endWithoutBody(undefined, mustClose)
+  res.endWithoutBody()
 }
 
 function writeOwnHeaders({ res, requestId, origin }: Exchange): void {
