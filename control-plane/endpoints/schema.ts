@@ -141,7 +141,8 @@ export const listEndpointsRoute = {
 export const createEndpointRoute = {
   operationId: 'createEndpoint',
   summary: 'Create an endpoint with its first api key',
-  description: 'Needs a verified email address. The secret is shown here and nowhere else again.',
+  description:
+    'Needs a verified email address. The secret of the key is shown here; later only reveal shows it.',
   tags,
   params: Type.Object(orgParam),
   body: Type.Object(

@@ -1,5 +1,6 @@
 // The contract for programs and people: OpenAPI 3.1 at /openapi.json, made from the same schemas that judge requests,
 // and a reference at /docs. Each route gets what all share here: its problems, its security, its Idempotency-Key.
+import { STATUS_CODES } from 'node:http'
 import fastifySwagger from '@fastify/swagger'
 import scalar from '@scalar/fastify-api-reference'
 import type { FastifySchema, RouteOptions } from 'fastify'
@@ -42,7 +43,7 @@ export async function registerDocumentation(app: App): Promise<void> {
         }
       }
     },
-    transform: ({ schema, url, route }) => ({ schema: withIdempotencyKey(schema, route), url })
+    transform: ({ schema, url, route }) => ({ schema: forReaders(schema, route), url })
   })
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())
   await app.register(scalar, {
@@ -79,14 +80,24 @@ const problem = (text: string) => ({
   content: { 'application/problem+json': { schema: problemSchema } }
 })
 
-function withIdempotencyKey(schema: FastifySchema, route: RouteOptions): FastifySchema {
-  if (route.config?.idempotent !== true) return schema
-  return {
-    ...schema,
-    headers: Type.Object({
-      'Idempotency-Key': Type.Optional(
-        Type.String({ minLength: 1, maxLength: 64, description: 'a random text, e.g. a UUID' })
-      )
-    })
-  }
+/** What is for readers only: headers, and words for the answers that have none of their own. */
+function forReaders(schema: FastifySchema, route: RouteOptions): FastifySchema {
+  const responses = Object.entries((schema.response ?? {}) as Record<string, object>)
+  const response = Object.fromEntries(
+    responses.map(([status, answer]) => [
+      status,
+      'description' in answer
+        ? answer
+        : { ...answer, 'x-response-description': STATUS_CODES[status] ?? 'Answer' }
+    ])
+  )
+  return route.config?.idempotent === true
+    ? { ...schema, response, headers: idempotencyKeyHeader }
+    : { ...schema, response }
 }
+
+const idempotencyKeyHeader = Type.Object({
+  'Idempotency-Key': Type.Optional(
+    Type.String({ minLength: 1, maxLength: 64, description: 'a random text, e.g. a UUID' })
+  )
+})

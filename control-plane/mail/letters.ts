@@ -20,16 +20,16 @@ It works once, for 24 hours. If you did not create an account, ignore this mail.
   }
 }
 
-export function accountExistsLetter(to: string, portalOrigin: string): Letter {
+export function accountExistsLetter(to: string, portalOrigin: string, token: string): Letter {
   return {
     to,
     subject: 'You already have an account',
     text: `Somebody, probably you, tried to create a Sluice account with this email address. It has one
-already. Log in, or set a new password if you have lost yours:
+already. Log in, or set a new password here if you have lost yours:
 
-${portalOrigin}/forgot-password
+${portalOrigin}/reset-password#token=${token}
 
-If it was not you, there is nothing to do: nothing has changed.
+The link works once, for one hour. If it was not you, there is nothing to do: nothing has changed.
 `
   }
 }

@@ -40,6 +40,7 @@ t.test('it is OpenAPI 3.1, and every operation says what it is', async (t) => {
       name
     )
     t.ok(operation.responses['4XX']?.content?.['application/problem+json'], name)
+    t.notMatch(JSON.stringify(operation.responses), 'Default Response', name)
     for (const [place] of path.matchAll(/\{\w+\}/g)) {
       const parameter = operation.parameters?.find((one) => `{${one.name}}` === place)
       t.equal(parameter?.in, 'path', `${name} declares ${place}`)

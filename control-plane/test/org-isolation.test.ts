@@ -63,6 +63,14 @@ for (const { id, method, path, isPublic } of operations.filter(({ path }) =>
   })
 }
 
+for (const { path } of operations.filter(({ method, isPublic }) => method === 'GET' && !isPublic)) {
+  t.test(`HEAD ${path}: is no way around`, async (t) => {
+    t.equal((await plane.client().send('HEAD', fill(path, places))).status, 401)
+    const status = (await stranger.send('HEAD', fill(path, places))).status
+    t.equal(status, /\{(org|change)\}/.test(path) ? 404 : 200)
+  })
+}
+
 t.test('only these routes are public', async (t) => {
   t.same(
     operations

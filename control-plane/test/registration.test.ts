@@ -90,12 +90,17 @@ t.test('resend and forgot answer the same for an address that has no account', a
 
 t.test('an address is not flooded: five mails of a kind in an hour', async (t) => {
   const hal = await newcomer(plane, 'hal')
-  for (let count = 0; count < 8; count++) {
+  for (let count = 0; count < 4; count++) {
     const answer = await hal.post('/v1/auth/forgot-password', { email: hal.email })
     t.equal(answer.status, 202)
+    t.equal((await hal.post('/v1/auth/register', registration(hal))).status, 201)
+    await plane.mails()
   }
   const toHal = (await plane.mails()).filter((mail) => mail.includes(`To: ${hal.email}\n`))
-  t.equal(toHal.filter((mail) => mail.includes('Set a new password')).length, 5)
+  t.equal(toHal.length, 1 + 5, 'the first verifies the address')
+  plane.advance(3_600_000)
+  await hal.post('/v1/auth/forgot-password', { email: hal.email })
+  t.match((await plane.mails()).at(-1), `To: ${hal.email}\n`)
 })
 
 t.test('who has not verified their address creates no endpoint', async (t) => {

@@ -41,7 +41,6 @@ export function createUserService(deps: UserServiceDeps) {
 
 function accountActs(deps: UserServiceDeps) {
   const { repo, passwords, mailer, clock, config } = deps
-  const { portalOrigin } = config
 
   return {
     async register(input: Registration, caller: Caller): Promise<string> {
@@ -56,11 +55,12 @@ function accountActs(deps: UserServiceDeps) {
         token: emailToken(user, 'verify_email', token, user.createdAt),
         audit: actBy(user.id, caller, 'user.register', { targetId: user.id })
       })
-      mailer.post(() =>
-        outcome === 'created'
-          ? verifyEmailLetter(email, portalOrigin, token)
-          : accountExistsLetter(email, portalOrigin)
-      )
+      if (outcome === 'created') {
+        mailer.post(() => verifyEmailLetter(email, config.portalOrigin, token))
+      } else {
+        const owner = await repo.findByEmail(email)
+        if (owner !== null) mailToken(deps, owner, 'reset_password', accountExistsLetter)
+      }
       return email
     },
 
@@ -129,11 +129,17 @@ function profileActs({ repo, clock }: UserServiceDeps) {
   }
 }
 
-/** In the background, so that the answer takes as long for an address that has no account. */
+const letters = { verify_email: verifyEmailLetter, reset_password: resetPasswordLetter }
+
+/**
+ * In the background, so that the answer takes as long for an address that has no account. Nothing is sent to a user who
+ * has been sent as many in the last hour as they may get.
+ */
 function mailToken(
   { repo, mailer, clock, config }: UserServiceDeps,
   user: UserRow,
-  purpose: EmailTokenRow['purpose']
+  purpose: EmailTokenRow['purpose'],
+  letter: typeof verifyEmailLetter = letters[purpose]
 ): void {
   mailer.post(async () => {
     const token = newToken()
@@ -142,7 +148,6 @@ function mailToken(
       since: new Date(now.getTime() - hourMs),
       max: mailsPerHourMax
     })
-    const letter = purpose === 'verify_email' ? verifyEmailLetter : resetPasswordLetter
     return added ? letter(user.email, config.portalOrigin, token) : null
   })
 }

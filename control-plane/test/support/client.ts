@@ -63,7 +63,7 @@ export class Client {
       .find((cookie) => cookie.startsWith('sluice_refresh='))
     if (set !== undefined) this.cookie = set.split(';')[0]?.split('=')[1] || null
     const text = await response.text()
-    const isJson = /json/.test(response.headers.get('content-type') ?? '')
+    const isJson = text !== '' && /json/.test(response.headers.get('content-type') ?? '')
     return {
       status: response.status,
       headers: response.headers,
