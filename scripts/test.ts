@@ -130,7 +130,7 @@ function reportFile(report: Report, file: FileResult): void {
     `  ${file.name.padEnd(68)} ${String(file.passed).padStart(4)} passed${failed} ${seconds} s`
   )
   for (const { path, diagnostics } of file.failures) {
-    report.line(`\n    FAILED  ${path.join(' › ')}`)
+    report.line(`\n    FAILED  ${path.join(' › ') || 'the file itself'}`)
     if (diagnostics) report.line(inspect(diagnostics, { depth: 6 }).replace(/^/gm, '      '))
   }
 }

@@ -60,6 +60,14 @@ t.test('a file that crashes before its first test has failed', async (t) => {
   t.match(found, { good: false, passed: 0, failed: 1 })
 })
 
+t.test('a file that takes too long has failed once, although tap says so twice', async (t) => {
+  const slow = file('x.test.ts', 1, false, `${subtest('a', 1, true, 'ok 1\n1..1\n')}1..1\n`)
+  const found = await tally(
+    `${slow}not ok 2 - timeout!\n  ---\n  expired: x.test.ts\n  ...\n1..2\n`
+  )
+  t.match(found, { good: false, passed: 1, failed: 1 })
+})
+
 t.test('an assertion outside of any test counts when it fails', async (t) => {
   const inside = `${subtest('a', 1, true, 'ok 1\n1..1\n')}not ok 2 - afterwards\n1..2\n`
   const found = await tally(`${file('x.test.ts', 1, false, inside)}1..1\n`)
