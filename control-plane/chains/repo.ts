@@ -53,7 +53,7 @@ function chainStatements({ orm }: Pick<Database, 'orm'>) {
 
     async update(
       id: string,
-      change: Partial<Pick<ChainRow, 'name' | 'methodWeights'>>,
+      change: { [Field in 'name' | 'methodWeights']: ChainRow[Field] | undefined },
       audit: AuditEntry,
       now: Date
     ): Promise<number | 'name_taken'> {
@@ -125,10 +125,18 @@ function upstreamStatements({ orm }: Pick<Database, 'orm'>) {
       return row ?? null
     },
 
-    async updateUpstream(node: UpstreamRow, audit: AuditEntry): Promise<number> {
+    async updateUpstream(
+      node: UpstreamRow,
+      change: { [Field in 'name' | 'url']: UpstreamRow[Field] | undefined },
+      audit: AuditEntry,
+      now: Date
+    ): Promise<number> {
       return await orm.transaction(async (tx) => {
-        await tx.update(upstreams).set(node).where(eq(upstreams.id, node.id))
-        await appendAudit(tx, audit, node.updatedAt)
+        await tx
+          .update(upstreams)
+          .set({ ...change, updatedAt: now })
+          .where(eq(upstreams.id, node.id))
+        await appendAudit(tx, audit, now)
         return await announceUpstream(tx, node)
       })
     },

@@ -101,13 +101,13 @@ function chainActs(deps: ChainServiceDeps) {
       change: { name?: string; method_weights?: Record<string, number> }
     ): Promise<Changed<ChainView>> {
       const chain = await requireChain(idOrName)
-      const { name = chain.name, method_weights: methodWeights = chain.methodWeights } = change
       const audit = actOf(actor, 'chain.update', { targetId: chain.id, detail: { ...change } })
       const now = clock()
+      const { name, method_weights: methodWeights } = change
+      // Only what is named: a change of the other field at the same moment must not be undone.
       const outcome = await repo.update(chain.id, { name, methodWeights }, audit, now)
-      const changeId = unlessTaken(outcome, name)
-      const changed = await viewOf(actor, { ...chain, name, methodWeights, updatedAt: now })
-      return { changed, changeId }
+      const changeId = unlessTaken(outcome, name ?? chain.name)
+      return { changed: await viewOf(actor, await requireChain(chain.id)), changeId }
     },
 
     async remove(actor: Actor, idOrName: string): Promise<Changed<ChainRow>> {
@@ -155,18 +155,15 @@ function upstreamActs(deps: ChainServiceDeps) {
       change: Partial<UpstreamInput>
     ): Promise<Changed<UpstreamView>> {
       const node = await findUpstream(deps, chain, id)
-      const changed = {
-        ...node,
-        name: change.name ?? node.name,
-        url:
-          change.url === undefined
-            ? node.url
-            : secretBox.seal(requireUrl(change.url, '#/url'), node.id),
-        updatedAt: clock()
-      }
+      const { name } = change
+      const url =
+        change.url === undefined
+          ? undefined
+          : secretBox.seal(requireUrl(change.url, '#/url'), node.id)
       const detail = { chain_id: node.chainId, fields: Object.keys(change) }
       const audit = actOf(actor, 'upstream.update', { targetId: id, detail })
-      return { changed: view(deps, changed), changeId: await repo.updateUpstream(changed, audit) }
+      const changeId = await repo.updateUpstream(node, { name, url }, audit, clock())
+      return { changed: view(deps, await findUpstream(deps, chain, id)), changeId }
     },
 
     async removeUpstream(actor: Actor, chain: string, id: string): Promise<Changed<UpstreamRow>> {

@@ -59,7 +59,7 @@ function readStatements(orm: Orm) {
       const [row] = await selectEndpoints(orm).where(isAt(place))
       if (row === undefined) return null
       const keys = await loadKeys(orm, [place.id], endedSince)
-      return { ...row, chainName: row.chainName ?? '', keys }
+      return { ...row, keys }
     },
 
     /** One more than the page holds, when there is one. */
@@ -82,7 +82,7 @@ function readStatements(orm: Orm) {
       const keys = await loadKeys(orm, ids, endedSince)
       return rows.map(({ endpoint, chainName }) => ({
         endpoint,
-        chainName: chainName ?? '',
+        chainName,
         keys: keys.filter((key) => key.endpointId === endpoint.id)
       }))
     },
@@ -206,11 +206,12 @@ function keyStatements(orm: Orm) {
   }
 }
 
+/** A chain that a live endpoint uses cannot be removed, so the join loses none. */
 function selectEndpoints(on: Queryable) {
   return on
     .select({ endpoint: endpoints, chainName: chains.name })
     .from(endpoints)
-    .leftJoin(chains, eq(chains.id, endpoints.chainId))
+    .innerJoin(chains, eq(chains.id, endpoints.chainId))
     .$dynamic()
 }
 

@@ -9,6 +9,13 @@ export type UserRow = typeof users.$inferSelect
 export type EmailTokenRow = Omit<typeof emailTokens.$inferInsert, 'usedAt'>
 export type UserRepo = ReturnType<typeof createUserRepo>
 
+/** What is undefined stays as it is. */
+export type UserChange = {
+  [Field in 'firstName' | 'lastName' | 'isOperator' | 'emailVerifiedAt']?:
+    | UserRow[Field]
+    | undefined
+}
+
 export interface NewAccount {
   user: UserRow
   org: { id: string; name: string }
@@ -61,12 +68,7 @@ function accountStatements({ orm }: Pick<Database, 'orm'>) {
       })
     },
 
-    async update(
-      id: string,
-      change: Partial<Pick<UserRow, 'firstName' | 'lastName' | 'isOperator' | 'emailVerifiedAt'>>,
-      audit: AuditEntry,
-      now: Date
-    ): Promise<void> {
+    async update(id: string, change: UserChange, audit: AuditEntry, now: Date): Promise<void> {
       await orm.transaction(async (tx) => {
         await tx
           .update(users)

@@ -120,11 +120,10 @@ function profileActs({ repo, clock }: UserServiceDeps) {
       actor: Actor,
       change: { first_name?: string; last_name?: string }
     ): Promise<UserRow> {
-      const user = await loadProfile(actor)
-      const { first_name: firstName = user.firstName, last_name: lastName = user.lastName } = change
-      const audit = actOf(actor, 'user.update', { targetId: user.id })
-      await repo.update(user.id, { firstName, lastName }, audit, clock())
-      return { ...user, firstName, lastName }
+      const { first_name: firstName, last_name: lastName } = change
+      const audit = actOf(actor, 'user.update', { targetId: actor.userId })
+      await repo.update(actor.userId, { firstName, lastName }, audit, clock())
+      return await loadProfile(actor)
     }
   }
 }
