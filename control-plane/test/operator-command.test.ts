@@ -6,6 +6,9 @@ import { createTestDatabase } from '../../drizzle/test/support/test-database.ts'
 import { startControlPlane } from './support/control-plane.ts'
 import { newcomer } from './support/people.ts'
 
+// Each test starts processes, which takes seconds on a machine that is busy with other tests.
+t.setTimeout(120_000)
+
 const script = join(import.meta.dirname, '../../scripts/operator.ts')
 const plane = await startControlPlane()
 t.teardown(() => plane.stop())

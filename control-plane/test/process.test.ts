@@ -7,6 +7,9 @@ import t from 'tap'
 import { createTestDatabase } from '../../drizzle/test/support/test-database.ts'
 import { jwtSecret, secretKey } from './support/control-plane.ts'
 
+// Each test starts processes, which takes seconds on a machine that is busy with other tests.
+t.setTimeout(120_000)
+
 const main = join(import.meta.dirname, '../main.ts')
 const test = await createTestDatabase()
 t.teardown(() => test.drop())
