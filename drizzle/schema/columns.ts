@@ -18,6 +18,11 @@ export const label = customType<{ data: string; driverData: string }>({
   dataType: () => 'varchar(100) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin'
 })
 
+/** The beginning of a text from outside: up to 512 characters of any script. */
+export const excerpt = customType<{ data: string; driverData: string }>({
+  dataType: () => 'varchar(512) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin'
+})
+
 /** An email address, already normalised by who writes it; compared byte by byte. */
 export const email = customType<{ data: string; driverData: string }>({
   dataType: () => 'varchar(254) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin'

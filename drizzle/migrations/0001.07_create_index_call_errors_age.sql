@@ -1,0 +1,1 @@
+CREATE INDEX `call_errors_age` ON `call_errors` (`occurred_at`);

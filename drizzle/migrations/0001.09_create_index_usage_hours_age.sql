@@ -1,0 +1,1 @@
+CREATE INDEX `usage_hours_age` ON `usage_hours` (`starts_at`);

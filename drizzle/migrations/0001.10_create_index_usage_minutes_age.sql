@@ -1,0 +1,1 @@
+CREATE INDEX `usage_minutes_age` ON `usage_minutes` (`starts_at`);

@@ -1,0 +1,1 @@
+CREATE INDEX `quota_usage_age` ON `quota_usage` (`day`);
