@@ -2,7 +2,8 @@
 // the environment.
 import { availableParallelism, hostname } from 'node:os'
 import Type, { type Static } from 'typebox'
-import { ConfigurationError, readEnvironment } from '../drizzle/environment.ts'
+import { readEnvironment } from '../drizzle/environment.ts'
+import { isAddressBlock } from './keys/cached-key.ts'
 
 const port = (fallback: number, description: string) =>
   Type.Integer({ default: fallback, minimum: 1, maximum: 65_535, description })
@@ -10,12 +11,12 @@ const count = (fallback: number, minimum: number, maximum: number, description: 
   Type.Integer({ default: fallback, minimum, maximum, description })
 
 export const environmentSchema = Type.Object({
-  DATABASE_URL: Type.String({
-    pattern: '^mysql://',
-    description: 'the database, mysql://user:password@host:port/name'
-  }),
-  SECRET_KEY: Type.String({
-    minLength: 44,
+  DATABASE_URL: Type.Refine(
+    Type.String({ description: 'the database, mysql://user:password@host:port/name' }),
+    isDatabaseUrl
+  ),
+  SECRET_KEY: Type.Array(Type.String({ pattern: '^[A-Za-z0-9+/]{43}=$' }), {
+    minItems: 1,
     description:
       'the keys that seal what must be read again: 32 bytes in base64 (openssl rand -base64 32), the newest first, separated by commas'
   }),
@@ -37,7 +38,7 @@ export const environmentSchema = Type.Object({
     256,
     'worker threads; by default one for each core'
   ),
-  TRUSTED_PROXIES: Type.Array(Type.String(), {
+  TRUSTED_PROXIES: Type.Array(Type.Refine(Type.String(), isAddressBlock), {
     default: [],
     description:
       'addresses or CIDR blocks of the proxies in front, whose X-Forwarded-For is believed, separated by commas'
@@ -141,8 +142,6 @@ export const environmentSchema = Type.Object({
 })
 
 export type Config = Readonly<Static<typeof environmentSchema>> & {
-  /** SECRET_KEY, split. */
-  readonly secretKeys: readonly string[]
   readonly nodeId: string
 }
 
@@ -151,17 +150,16 @@ export function readConfig(
   env: Readonly<Record<string, string | undefined>> = process.env
 ): Config {
   const values = readEnvironment(environmentSchema, env)
-  const secretKeys = values.SECRET_KEY.split(',').map((key) => key.trim())
-  if (secretKeys.some((key) => Buffer.from(key, 'base64').length !== 32)) {
-    throw new ConfigurationError([
-      'SECRET_KEY is not valid. Each key is 32 bytes in base64 (openssl rand -base64 32)'
-    ])
-  }
   const nodeId = values.NODE_ID || `${hostname()}:${values.GATEWAY_PORT}`.slice(0, 64)
-  return Object.freeze({ ...values, secretKeys, nodeId })
+  return Object.freeze({ ...values, nodeId })
 }
 
 /** uWS reads its limit on a request's head once, when it loads: set before any thread starts. Bytes. */
 export function limitHeadBytes(): void {
   process.env.UWS_HTTP_MAX_HEADERS_SIZE = '16384'
+}
+
+function isDatabaseUrl(text: string): boolean {
+  const url = URL.parse(text)
+  return url !== null && url.protocol === 'mysql:' && url.hostname !== '' && url.pathname.length > 1
 }

@@ -17,6 +17,11 @@ import { createLog } from './telemetry/log.ts'
 import { Metrics } from './telemetry/metrics.ts'
 import { ThreadPool } from './thread-pool.ts'
 
+/** EX_SOFTWARE of sysexits.h. */
+const exitCodeOfBug = 70
+/** What a frozen database can take of the end: three statements of the quota ledger and the goodbye. Milliseconds. */
+const farewellMs = 12_000
+
 const config = readConfigOrEnd()
 // Before the first thread loads uWS.
 limitHeadBytes()
@@ -60,13 +65,13 @@ const threads = new ThreadPool({
   },
   onDeath: (threadNumber, error) => {
     log.fatal({ err: error, thread: threadNumber }, 'a thread has died')
-    process.exitCode = 70
+    process.exitCode = exitCodeOfBug
     process.kill(process.pid, 'SIGTERM')
   }
 })
 const feed = new ChangeFeed({
   database,
-  secretBox: createSecretBox(config.secretKeys),
+  secretBox: createSecretBox(config.SECRET_KEY),
   log,
   nodeId: config.nodeId,
   bootId,
@@ -88,8 +93,8 @@ let isListening = false
 let isDraining = false
 
 addReadings()
-await checkPortOrEnd(config.GATEWAY_HOST, config.GATEWAY_PORT, 'GATEWAY_PORT')
-await checkPortOrEnd(config.GATEWAY_ADMIN_HOST, config.GATEWAY_ADMIN_PORT, 'GATEWAY_ADMIN_PORT')
+await checkPortOrEnd(config.GATEWAY_HOST, config.GATEWAY_PORT, 'GATEWAY')
+await checkPortOrEnd(config.GATEWAY_ADMIN_HOST, config.GATEWAY_ADMIN_PORT, 'GATEWAY_ADMIN')
 const admin = await startAdmin({
   host: config.GATEWAY_ADMIN_HOST,
   port: config.GATEWAY_ADMIN_PORT,
@@ -97,14 +102,14 @@ const admin = await startAdmin({
   metrics,
   readiness
 })
-await threads.start()
+await startThreadsOrEnd()
 isListening = true
 feed.start()
 ledger.start()
 const { GATEWAY_HOST: host, GATEWAY_PORT: port, GATEWAY_THREADS: threadCount } = config
 log.info({ host, port, threads: threadCount, node: config.nodeId, boot: bootId }, 'listening')
 
-closeWithGrace({ delay: config.DRAIN_DELAY_MS + config.DRAIN_TIMEOUT_MS + 5000 }, stop)
+closeWithGrace({ delay: config.DRAIN_DELAY_MS + config.DRAIN_TIMEOUT_MS + farewellMs }, stop)
 
 /** In this order: the load balancer looks away, new connections end, requests finish, what they used is written. */
 async function stop({ err }: { err?: Error }): Promise<void> {
@@ -113,12 +118,13 @@ async function stop({ err }: { err?: Error }): Promise<void> {
   log.info('draining')
   await new Promise((resolve) => setTimeout(resolve, config.DRAIN_DELAY_MS))
   await threads.drain()
-  await feed.stop()
-  await ledger.stop()
+  await Promise.all([feed.stop(), ledger.stop()])
   await database.close()
   admin.close()
   admin.closeAllConnections()
   log.info('stopped')
+  // After a signal close-with-grace ends with 0, also where the signal was ours because a thread had died.
+  if (process.exitCode !== undefined) process.exit()
 }
 
 function readiness(): Readiness {
@@ -163,8 +169,24 @@ function readConfigOrEnd(): Config {
   }
 }
 
+/** A port can still be taken between the look at it and now, by another gateway that starts at the same moment. */
+async function startThreadsOrEnd(): Promise<void> {
+  try {
+    await threads.start()
+  } catch (error) {
+    const { GATEWAY_HOST, GATEWAY_PORT } = config
+    const { message } = error as Error
+    process.stderr.write(
+      `gateway: cannot serve on ${GATEWAY_HOST} port ${GATEWAY_PORT}: ${message}\n`
+    )
+    // Not before they have ended by themselves: an open uWS loop would abort the process.
+    await threads.drain()
+    process.exit(1)
+  }
+}
+
 /** The threads share the port (SO_REUSEPORT), so they would also share it with a gateway that is already there: look first. */
-async function checkPortOrEnd(host: string, port: number, variable: string): Promise<void> {
+async function checkPortOrEnd(host: string, port: number, prefix: string): Promise<void> {
   const probe = createServer()
   try {
     await new Promise<void>((resolve, reject) => {
@@ -174,6 +196,8 @@ async function checkPortOrEnd(host: string, port: number, variable: string): Pro
   } catch (error) {
     const { code } = error as { code?: string }
     const why = code === 'EADDRINUSE' ? 'is taken by another process' : `cannot be used (${code})`
+    const isHost = code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND' || code === 'EAI_AGAIN'
+    const variable = `${prefix}_${isHost ? 'HOST' : 'PORT'}`
     process.stderr.write(`gateway: port ${port} on ${host} ${why}: set ${variable} to another\n`)
     process.exit(1)
   }

@@ -74,12 +74,22 @@ export class ThreadPool {
       })
       worker.once('error', (error) => {
         reject(error)
-        this.#deps.onDeath(threadNumber, error)
+        this.#lose(threadNumber, error)
       })
       worker.once('exit', (code) => {
-        if (!this.#isDraining) this.#deps.onDeath(threadNumber, new Error(`exit code ${code}`))
+        this.#lose(threadNumber, new Error(`exit code ${code}`))
+        // A thread that has ended serves nothing, old or new: nobody need wait for it.
+        thread.appliedId = Infinity
+        this.#release()
       })
     })
+  }
+
+  /** An end that nobody asked for; told once, because the first one ends them all. */
+  #lose(threadNumber: number, error: unknown): void {
+    if (this.#isDraining) return
+    this.#isDraining = true
+    this.#deps.onDeath(threadNumber, error)
   }
 
   #hear(threadNumber: number, thread: Thread, message: ToMain): void {

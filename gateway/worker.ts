@@ -60,7 +60,7 @@ const keys = new KeyCache({
 
 const chains = new Chains({
   metrics,
-  onUnusable: (upstream, error) => log.error({ upstream, err: error }, 'an upstream is unusable'),
+  onUnusable: (id, error) => log.error({ id, err: error }, 'a chain or an upstream is unusable'),
   limits: {
     connectionsMax: config.UPSTREAM_CONNECTIONS_MAX,
     queueMax: config.UPSTREAM_QUEUE_MAX,

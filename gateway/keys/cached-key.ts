@@ -50,10 +50,21 @@ function allowanceOf(scope: Allowance['scope'], limits: ScopeLimits): Allowance[
 export function blockListOf(entries: readonly string[]): BlockList {
   const list = new BlockList()
   for (const entry of entries) {
-    const [address = '', bits] = entry.split('/')
+    const [address = '', bits, ...rest] = entry.split('/')
     const family = isIPv6(address) ? 'ipv6' : 'ipv4'
     if (bits === undefined) list.addAddress(address, family)
+    // Number('') is 0: `10.0.0.0/` would be everybody.
+    else if (rest.length > 0 || !/^\d+$/.test(bits)) throw new Error(`${entry} is no CIDR block`)
     else list.addSubnet(address, Number(bits), family)
   }
   return list
+}
+
+export function isAddressBlock(entry: string): boolean {
+  try {
+    blockListOf([entry])
+    return true
+  } catch {
+    return false
+  }
 }

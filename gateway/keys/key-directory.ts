@@ -3,7 +3,8 @@
 // - a record that was read before a change and arrives after it is read again, so a slow look-up can never put an old
 //   record back;
 // - a database that cannot be asked is an answer (`unavailable`), given at once while the breaker is open, and never the
-//   same as "no such key". One look-up is let through each second to find out whether it is back: recovery needs nobody.
+//   same as "no such key". One look-up is let through each second to find out whether it is back: recovery needs nobody;
+// - a row that cannot be used stops its own key only.
 import { eq, sql } from 'drizzle-orm'
 import { hashApiKey } from '../../drizzle/api-key.ts'
 import { type Database, isConnectionFailure } from '../../drizzle/client.ts'
@@ -12,6 +13,7 @@ import type { Clock } from '../clock.ts'
 import { type LimitSlots, noSlot } from '../limits/limit-slots.ts'
 import { addUsed, dayOf } from '../limits/quota.ts'
 import type { Log } from '../telemetry/log.ts'
+import { CachedKey } from './cached-key.ts'
 import type { ChangeNotice, KeyRecord, ScopeLimits } from './key-record.ts'
 
 export type LookupAnswer = KeyRecord | null | 'unavailable'
@@ -34,8 +36,8 @@ export interface KeyDirectoryDeps {
   readonly onLookup: (result: LookupResult) => void
 }
 
-/** How long the breaker stays open before the next look-up tries the database. */
-const breakerOpenMs = 1000
+/** After a failure, how long until the next look-up tries the database. */
+const trialPauseMs = 1000
 
 export class KeyDirectory {
   readonly #deps: KeyDirectoryDeps
@@ -46,7 +48,12 @@ export class KeyDirectory {
   readonly #changedScopes = new Map<string, number>()
   #changes = 0
   #running = 0
-  #closedUntilMs = 0
+  #isFailing = false
+  /** While failing: whether the one look-up that tries the database is under way, and when the next may be. */
+  #isTrying = false
+  #nextTrialMs = 0
+  /** Failures that opened the breaker: one of a look-up that began before the last of them is old news. */
+  #outages = 0
 
   constructor(deps: KeyDirectoryDeps) {
     this.#deps = deps
@@ -54,7 +61,7 @@ export class KeyDirectory {
 
   /** Whether look-ups are answered `unavailable` without asking. */
   get isOpen(): boolean {
-    return this.#deps.clock.nowMs() < this.#closedUntilMs
+    return this.#isFailing && (this.#isTrying || this.#deps.clock.nowMs() < this.#nextTrialMs)
   }
 
   /** Calls `waiting` once, with the record, null (no such key), or `unavailable`. */
@@ -69,6 +76,7 @@ export class KeyDirectory {
       waiting('unavailable')
       return
     }
+    this.#isTrying = this.#isFailing
     this.#waiting.set(secret, [waiting])
     this.#queue.push(secret)
     this.#next()
@@ -94,33 +102,59 @@ export class KeyDirectory {
   #finish(secret: string, answer: LookupAnswer): void {
     this.#running--
     if (this.#running === 0) this.#changedScopes.clear()
+    this.#deps.onLookup(answer === 'unavailable' ? 'failed' : answer === null ? 'unknown' : 'found')
+    this.#answer(secret, answer)
+    this.#next()
+  }
+
+  #answer(secret: string, answer: LookupAnswer): void {
     const waiters = this.#waiting.get(secret) ?? []
     this.#waiting.delete(secret)
-    this.#deps.onLookup(answer === 'unavailable' ? 'failed' : answer === null ? 'unknown' : 'found')
     for (const waiting of waiters) waiting(answer)
-    this.#next()
+  }
+
+  /** Opens the breaker. Who waits is answered now: each of them would wait for a connection only to fail as well. */
+  #open(): void {
+    this.#outages++
+    this.#isFailing = true
+    this.#isTrying = false
+    this.#nextTrialMs = this.#deps.clock.nowMs() + trialPauseMs
+    for (const _queued of this.#queue.splice(0)) this.#deps.onLookup('refused')
+    for (const secret of [...this.#waiting.keys()]) this.#answer(secret, 'unavailable')
   }
 
   /** Never rejects. */
   async #load(secret: string): Promise<void> {
+    const outage = this.#outages
     let answer: LookupAnswer = 'unavailable'
     try {
-      // While the breaker is open, what still waits is answered, not tried one by one against a dead server.
-      while (!this.isOpen) {
+      for (;;) {
         const readAfter = this.#changes
         const row = await this.#query(hashApiKey(secret))
+        this.#isFailing = false
         if (row !== undefined) await this.#deps.bringChain(row.endpoint.chainId)
         if (this.#isOutdated(row, readAfter)) continue
         answer = row === undefined ? null : this.#recordOf(row)
         break
       }
     } catch (error) {
-      this.#closedUntilMs = this.#deps.clock.nowMs() + breakerOpenMs
-      const level = isConnectionFailure(error) ? 'warn' : 'error'
-      this.#deps.log[level]({ err: error }, 'an API key could not be looked up')
+      this.#fail(error, outage)
     }
     // In the same turn as the check: no change can come between the two.
     this.#finish(secret, answer)
+  }
+
+  /** @param outage the last one when the look-up began. */
+  #fail(error: unknown, outage: number): void {
+    // Drizzle's own error repeats the statement's parameters; the driver's error is its cause.
+    const { cause = error } = error as Error
+    if (!isConnectionFailure(error)) {
+      this.#isTrying = false
+      this.#deps.log.error({ err: cause }, 'an API key could not be looked up')
+    } else if (outage === this.#outages) {
+      this.#deps.log.warn({ err: cause }, 'API keys cannot be looked up')
+      this.#open()
+    }
   }
 
   #isOutdated(row: Row | undefined, readAfter: number): boolean {
@@ -150,7 +184,7 @@ export class KeyDirectory {
 
   #recordOf({ key, endpoint, org, endpointUsed, orgUsed }: Row): KeyRecord {
     const isRevoked = key.revokedAt !== null || endpoint.deletedAt !== null
-    return {
+    const record: KeyRecord = {
       keyId: key.id,
       endpointId: endpoint.id,
       orgId: org.id,
@@ -169,6 +203,9 @@ export class KeyDirectory {
       allowedIps: endpoint.allowedIps,
       metricsKey: this.#metricsKeyOf(key.id)
     }
+    // Throws here what a thread could not use (an address list, a rate): there it would end the process.
+    new CachedKey(record)
+    return record
   }
 
   #limitsOf(scope: Row['endpoint'] | Row['org'], usedToday: number): ScopeLimits {

@@ -19,8 +19,8 @@ export interface Chain {
 export interface ChainsDeps {
   readonly limits: UpstreamLimits
   readonly metrics: ThreadMetrics
-  /** An upstream of this id cannot be used, and why. */
-  readonly onUnusable: (upstreamId: string, error: unknown) => void
+  /** A chain or an upstream of this id cannot be used, and why: it is left out, the others serve. */
+  readonly onUnusable: (id: string, error: unknown) => void
 }
 
 interface OpenPool {
@@ -46,7 +46,7 @@ export class Chains {
   replace(records: readonly ChainRecord[]): void {
     const before = this.#pools
     this.#pools = new Map()
-    this.#byId = new Map(records.map((record) => [record.id, this.#chainOf(record, before)]))
+    this.#byId = new Map(records.flatMap((record) => this.#entryOf(record, before)))
     for (const [id, { pool }] of before) {
       if (this.#pools.get(id)?.pool !== pool) void pool.close()
     }
@@ -54,6 +54,15 @@ export class Chains {
 
   async destroy(): Promise<void> {
     await Promise.all([...this.#pools.values()].map(({ pool }) => pool.destroy()))
+  }
+
+  #entryOf(record: ChainRecord, before: ReadonlyMap<string, OpenPool>): [string, Chain][] {
+    try {
+      return [[record.id, this.#chainOf(record, before)]]
+    } catch (error) {
+      this.#deps.onUnusable(record.id, error)
+      return []
+    }
   }
 
   #chainOf(record: ChainRecord, before: ReadonlyMap<string, OpenPool>): Chain {
