@@ -123,13 +123,12 @@ export class Pipeline {
     const { failure } = exchange
     if (failure === null) {
       if (exchange.waitsFor === 0) this.#proceed(exchange)
-    } else if (exchange.mustClose) {
-      // Not within the parser's callback: after a synchronous answer it would parse on in a segment that cannot be trusted.
-      setImmediate(this.#refused, exchange, failure)
-    } else {
-      collect.readIds(exchange)
-      respond.refuse(exchange, failure)
+      return
     }
+    collect.readIds(exchange)
+    // Not within the parser's callback: after a synchronous answer it would parse on in a segment that cannot be trusted.
+    if (exchange.mustClose) setImmediate(this.#refused, exchange, failure)
+    else respond.refuse(exchange, failure)
   }
 
   #proceed(exchange: Exchange): void {

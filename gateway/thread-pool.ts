@@ -12,7 +12,7 @@ export interface ThreadPoolDeps {
   readonly limitMemory: SharedArrayBuffer
   readonly metrics: Metrics
   readonly lookUp: (secret: string, answer: (message: ToThread) => void) => void
-  /** A thread has ended by itself: the process cannot go on without it. */
+  /** A thread has ended by itself, or is about to because of a bug: the process cannot go on without it. */
   readonly onDeath: (threadNumber: number, error: unknown) => void
 }
 
@@ -70,6 +70,7 @@ export class ThreadPool {
       worker.on('message', (message: ToMain) => {
         if (message.kind === 'listening') resolve()
         else if (message.kind === 'listen-failed') reject(new Error('a thread cannot listen'))
+        else if (message.kind === 'bug') this.#lose(threadNumber, message.bug)
         else this.#hear(threadNumber, thread, message)
       })
       worker.once('error', (error) => {

@@ -32,6 +32,8 @@ export type ToThread =
 export type ToMain =
   | { readonly kind: 'listening' }
   | { readonly kind: 'listen-failed' }
+  /** Nobody caught it: what the thread does from now on cannot be trusted. */
+  | { readonly kind: 'bug'; readonly bug: Error }
   | { readonly kind: 'lookup'; readonly secret: string }
   | { readonly kind: 'applied'; readonly upTo: number }
   | {

@@ -112,6 +112,10 @@ const pipeline = new Pipeline({
   onUpstreamFailure: exchangeLog.upstreamFailure
 })
 
+// Told instead of thrown: a thread that ends with its uWS loop open aborts the process, and every request with it. The
+// main thread drains them all.
+process.on('uncaughtException', (bug) => tell({ kind: 'bug', bug }))
+
 const app = createApp()
 let listenSocket: us_listen_socket | false = false
 // Every path and every method: uWS closes the socket without an answer where nothing matches.
