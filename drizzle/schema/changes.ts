@@ -27,14 +27,18 @@ export const changeLog = mysqlTable(
   (table) => [index('change_log_age').on(table.createdAt)]
 )
 
-export const gatewayNodes = mysqlTable('gateway_nodes', {
-  nodeId: word('node_id').primaryKey(),
-  bootId: id('boot_id').notNull(),
-  bootedAt: moment('booted_at').notNull(),
-  seenAt: moment('seen_at').notNull(),
-  /** Every change up to this id is in force on every thread of the node. */
-  appliedChangeId: bigint('applied_change_id', { mode: 'number' }).notNull()
-})
+export const gatewayNodes = mysqlTable(
+  'gateway_nodes',
+  {
+    nodeId: word('node_id').primaryKey(),
+    bootId: id('boot_id').notNull(),
+    bootedAt: moment('booted_at').notNull(),
+    seenAt: moment('seen_at').notNull(),
+    /** Every change up to this id is in force on every thread of the node. */
+    appliedChangeId: bigint('applied_change_id', { mode: 'number' }).notNull()
+  },
+  (table) => [index('gateway_nodes_seen').on(table.seenAt)]
+)
 
 /** When a node had a change in force on all its threads. A node that booted later has no row: it never knew the old state. */
 export const changeApplications = mysqlTable(

@@ -100,8 +100,10 @@ function usageTable(name: string) {
       latency26: bucket(26)
     },
     (table) => [
+      // The key before the time: the sums of a scope as a whole (key '') are then a range of their own, which is read
+      // without touching the detail of its keys, and so is one key of it.
       primaryKey({
-        columns: [table.scopeId, table.startsAt, table.chainId, table.keyId, table.method]
+        columns: [table.scopeId, table.keyId, table.startsAt, table.chainId, table.method]
       }),
       // Retention removes by age.
       index(`${name}_age`).on(table.startsAt)

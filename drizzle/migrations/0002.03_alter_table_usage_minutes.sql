@@ -1,0 +1,1 @@
+ALTER TABLE `usage_minutes` DROP PRIMARY KEY, ADD PRIMARY KEY(`scope_id`,`key_id`,`starts_at`,`chain_id`,`method`);

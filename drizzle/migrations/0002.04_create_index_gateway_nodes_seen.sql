@@ -1,0 +1,1 @@
+CREATE INDEX `gateway_nodes_seen` ON `gateway_nodes` (`seen_at`);
