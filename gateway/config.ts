@@ -64,10 +64,10 @@ export const environmentSchema = Type.Object({
   KEY_NEGATIVE_MAX: count(10_000, 100, 1_000_000, 'unknown keys that a thread remembers'),
   KEY_NEGATIVE_TTL: count(30, 1, 3600, 'seconds for which an unknown key is not looked up again'),
   KEY_LOOKUPS_MAX: count(
-    64,
+    8,
     1,
-    1000,
-    'key look-ups under way at once; a flood of unknown keys gets no further into the database'
+    100,
+    'key look-ups under way at once, each on a database connection; a flood of unknown keys gets no further'
   ),
   KEY_LOOKUP_QUEUE_MAX: count(
     1000,

@@ -33,7 +33,9 @@ const words = new BigInt64Array(limitMemory)
 const slots = createLimitSlots(config.LIMIT_SLOTS_MAX)
 const metrics = new Metrics()
 const database = openDatabase(config.DATABASE_URL, {
-  connectionsMax: 8,
+  // Every look-up has a connection, so that none waits behind others for a database that has frozen, and so have the
+  // change feed and the quota ledger.
+  connectionsMax: config.KEY_LOOKUPS_MAX + 4,
   statementTimeoutMs: 3000,
   queueMax: config.KEY_LOOKUPS_MAX + 16
 })
