@@ -3,6 +3,9 @@
 import { type BlockList, isIP } from 'node:net'
 import type { Exchange } from './exchange.ts'
 
+/** What IPv4 is written with on a dual-stack socket. */
+const mapped = /^::ffff:(?=\d+\.)/i
+
 export function createClientAddressOf(trustedProxies: BlockList | null) {
   const isTrusted = (address: string): boolean =>
     trustedProxies?.check(address, address.includes(':') ? 'ipv6' : 'ipv4') ?? false
@@ -11,10 +14,10 @@ export function createClientAddressOf(trustedProxies: BlockList | null) {
   return function clientAddressOf(exchange: Exchange): string {
     const peer = textOf(new Uint8Array(exchange.res.getRemoteAddress()))
     if (!isTrusted(peer)) return peer
-    const hops = exchange.forwardedFor.split(',').map((hop) => hop.trim())
+    const hops = exchange.forwardedFor.split(',').map((hop) => hop.trim().replace(mapped, ''))
     let client = peer
     for (const hop of hops.reverse()) {
-      if (isIP(hop) === 0) break
+      if (isIP(hop) === 0 || hop.includes('%')) break
       client = hop
       if (!isTrusted(hop)) break
     }
