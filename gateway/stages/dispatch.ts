@@ -6,7 +6,12 @@ import type { Failure, Failures } from '../errors.ts'
 import type { Exchange } from '../exchange.ts'
 import { withoutCalls } from '../rpc/batch.ts'
 import { isRepeatable } from '../rpc/repeatable.ts'
-import type { AnswerHeaders, UpstreamPool, UpstreamRequest } from '../upstreams/pool.ts'
+import type {
+  AnswerHeaders,
+  UpstreamCall,
+  UpstreamPool,
+  UpstreamRequest
+} from '../upstreams/pool.ts'
 import type { RetryBudget } from '../upstreams/retry-budget.ts'
 
 /** Where the answer goes, as it comes. */
@@ -33,32 +38,26 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     if (upstream.isFull) return failures.overloaded
     exchange.upstream = upstream
     retryBudget.deposit()
-    const request = requestOf(exchange)
-    upstream.dispatch(request, new UpstreamCall(deps, exchange, upstream, request, sink))
+    upstream.dispatch(new ExchangeCall(deps, exchange, upstream, sink))
     return null
   }
 }
 
 /** One request at an upstream, as undici sees it. */
-class UpstreamCall implements Dispatcher.DispatchHandler {
+class ExchangeCall implements UpstreamCall {
+  readonly request: UpstreamRequest
+  connection: UpstreamCall['connection'] = null
   readonly #deps: DispatchDeps
   readonly #exchange: Exchange
   readonly #upstream: UpstreamPool
-  readonly #request: UpstreamRequest
   readonly #sink: AnswerSink
   #status = 0
 
-  constructor(
-    deps: DispatchDeps,
-    exchange: Exchange,
-    upstream: UpstreamPool,
-    request: UpstreamRequest,
-    sink: AnswerSink
-  ) {
+  constructor(deps: DispatchDeps, exchange: Exchange, upstream: UpstreamPool, sink: AnswerSink) {
+    this.request = requestOf(exchange)
     this.#deps = deps
     this.#exchange = exchange
     this.#upstream = upstream
-    this.#request = request
     this.#sink = sink
   }
 
@@ -85,11 +84,12 @@ class UpstreamCall implements Dispatcher.DispatchHandler {
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, piece: Buffer): void {
-    this.#sink.piece(this.#exchange, piece)
+    // A view of the buffer that the next read overwrites (upstreams/lean-socket.ts).
+    this.#sink.piece(this.#exchange, Buffer.from(piece))
   }
 
   onResponseEnd(): void {
-    this.#upstream.release()
+    this.#upstream.release(this)
     this.#upstream.count(resultOf(this.#status))
     this.#sink.end(this.#exchange)
   }
@@ -100,10 +100,10 @@ class UpstreamCall implements Dispatcher.DispatchHandler {
       exchange.isRepeated = true
       exchange.controller = null
       this.#upstream.count('repeated')
-      this.#upstream.repeat(this.#request, this)
+      this.#upstream.repeat(this)
       return
     }
-    this.#upstream.release()
+    this.#upstream.release(this)
     const failure = failureOf(this.#deps.failures, error, this.#status !== 0)
     // An exchange that is over already, without having failed, was left by its client.
     const ending = exchange.isOver ? exchange.failure : failure

@@ -48,7 +48,7 @@ export class Chains {
     this.#pools = new Map()
     this.#byId = new Map(records.flatMap((record) => this.#entryOf(record, before)))
     for (const [id, { pool }] of before) {
-      if (this.#pools.get(id)?.pool !== pool) void pool.close()
+      if (this.#pools.get(id)?.pool !== pool) pool.close()
     }
   }
 

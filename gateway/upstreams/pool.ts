@@ -1,9 +1,12 @@
 // One upstream of one thread: undici connections, bounded in number, in queue and in time. It guarantees that the
 // upstream's URL, which usually holds a provider's key, stays inside this file.
 //
-// `dispatch` with a hand-written handler costs about 60 % of undici's `request`. pipelining is 1: more is slower here,
-// and one stalled answer would hold up all behind it.
-import { type Dispatcher, Pool } from 'undici'
+// `dispatch` with a hand-written handler costs about 60 % of undici's `request`. Each connection is an undici Client with
+// one request at a time: pipelining is slower here, and one stalled answer would hold up all behind it. The free ones
+// are a stack, where undici's Pool looks through all of them for every request: the last one used is used next, so that
+// few connections carry a light load and the others may close.
+import { type buildConnector, Client, type Dispatcher } from 'undici'
+import { createLeanConnector } from './lean-socket.ts'
 
 export interface UpstreamLimits {
   readonly connectionsMax: number
@@ -27,98 +30,131 @@ export interface UpstreamRequest {
   readonly body: Buffer | null
 }
 
+/** A request that the pool sends, and the undici handler of its answer. */
+export interface UpstreamCall extends Dispatcher.DispatchHandler {
+  readonly request: UpstreamRequest
+  /** The connection that carries it; set by the pool, null while it waits for one. */
+  connection: Client | null
+}
+
 export class UpstreamPool {
   readonly id: string
   readonly count: (result: string) => void
+  readonly answerBytesMax: number
   readonly #limits: UpstreamLimits
   readonly #origin: string
+  readonly #connect: buildConnector.connector
   readonly #basePath: string
   readonly #baseQuery: string
-  readonly #pool: Pool
-  #freshPool: Pool | null = null
-  #underWay = 0
+  readonly #rootTarget: string
+  readonly #connections = new Set<Client>()
+  readonly #free: Client[] = []
+  readonly #waiting: UpstreamCall[] = []
+  #isClosing = false
 
   /** Throws when the URL is not http(s); the error does not repeat it. */
   constructor(id: string, url: string, limits: UpstreamLimits, count: (result: string) => void) {
     // Not by new URL alone: its error carries the URL, and errors are logged.
     if (!URL.canParse(url)) throw new Error('the URL of the upstream is not valid')
     const { origin, pathname, search, protocol } = new URL(url)
-    if (protocol !== 'http:' && protocol !== 'https:')
+    if (protocol !== 'http:' && protocol !== 'https:') {
       throw new Error('an upstream is http or https')
+    }
     this.id = id
     this.count = count
+    this.answerBytesMax = limits.answerBytesMax
     this.#limits = limits
     this.#origin = origin
+    this.#connect = createLeanConnector({ allowH2: false, timeout: limits.connectTimeoutMs })
     this.#basePath = pathname.replace(/\/$/, '')
     this.#baseQuery = search.slice(1)
-    this.#pool = createPool(origin, limits)
-  }
-
-  get answerBytesMax(): number {
-    return this.#limits.answerBytesMax
+    this.#rootTarget = (this.#basePath || '/') + search
   }
 
   /** Whether one more request would find neither a connection nor a place in the queue. */
   get isFull(): boolean {
-    return this.#underWay >= this.#limits.connectionsMax + this.#limits.queueMax
+    const { connectionsMax, queueMax } = this.#limits
+    const isBusy = this.#free.length === 0 && this.#connections.size >= connectionsMax
+    return isBusy && this.#waiting.length >= queueMax
   }
 
-  /** Sends a request. Every failure reaches `handler.onResponseError`. Call `release` when it is over. */
-  dispatch(request: UpstreamRequest, handler: Dispatcher.DispatchHandler): void {
-    this.#underWay++
-    this.#send(this.#pool, request, handler)
+  /** Sends a call. Every failure reaches its `onResponseError`. Call `release` when it is over. */
+  dispatch(call: UpstreamCall): void {
+    const connection = this.#free.pop() ?? this.#open()
+    if (connection === null) this.#waiting.push(call)
+    else this.#send(connection, call)
   }
 
-  /** Sends the same request again, on a socket that nothing was ever sent on: an idle one may be closing as well. */
-  repeat(request: UpstreamRequest, handler: Dispatcher.DispatchHandler): void {
-    this.#freshPool ??= createPool(this.#origin, this.#limits, { maxRequestsPerClient: 1 })
-    this.#send(this.#freshPool, request, handler)
+  /** Sends the same call again, on a connection that nothing was ever sent on: another free one may be closing as well. */
+  repeat(call: UpstreamCall): void {
+    if (call.connection !== null) this.#drop(call.connection)
+    const connection = this.#create()
+    this.#connections.add(connection)
+    this.#send(connection, call)
   }
 
-  release(): void {
-    this.#underWay--
+  /** The call is over: its connection takes the next one. */
+  release(call: UpstreamCall): void {
+    const { connection } = call
+    if (connection === null) return
+    call.connection = null
+    // A connection that was dropped takes nothing more.
+    if (!this.#connections.has(connection)) return
+    const next = this.#waiting.shift()
+    if (next !== undefined) this.#send(connection, next)
+    else if (this.#isClosing) this.#drop(connection)
+    else this.#free.push(connection)
   }
 
-  /** Lets requests under way finish, then closes the connections. */
-  async close(): Promise<void> {
-    await Promise.allSettled([this.#pool.close(), this.#freshPool?.close()])
+  /** Closes each connection when the calls under way and those that wait are over. Nothing new may be dispatched. */
+  close(): void {
+    this.#isClosing = true
+    for (const connection of this.#free) this.#drop(connection)
   }
 
   /** Closes the connections now. */
   async destroy(): Promise<void> {
-    await Promise.allSettled([this.#pool.destroy(), this.#freshPool?.destroy()])
+    await Promise.allSettled([...this.#connections].map((connection) => connection.destroy()))
   }
 
-  #send(pool: Pool, request: UpstreamRequest, handler: Dispatcher.DispatchHandler): void {
-    const { method, headers, body, target } = request
-    const path = this.#pathOf(target)
-    pool.dispatch({ path, method: method as Dispatcher.HttpMethod, headers, body }, handler)
+  #open(): Client | null {
+    if (this.#connections.size >= this.#limits.connectionsMax) return null
+    const connection = this.#create()
+    this.#connections.add(connection)
+    return connection
+  }
+
+  #drop(connection: Client): void {
+    this.#connections.delete(connection)
+    void connection.close()
+  }
+
+  #create(): Client {
+    const limits = this.#limits
+    return new Client(this.#origin, {
+      pipelining: 1,
+      allowH2: false,
+      connect: this.#connect,
+      headersTimeout: limits.timeoutMs,
+      bodyTimeout: limits.timeoutMs,
+      keepAliveTimeout: limits.keepAliveMs,
+      keepAliveMaxTimeout: limits.keepAliveMs,
+      maxHeaderSize: 32_768,
+      maxResponseSize: limits.answerBytesMax
+    })
+  }
+
+  #send(connection: Client, call: UpstreamCall): void {
+    const { method, headers, body, target } = call.request
+    call.connection = connection
+    const path = target === '/' ? this.#rootTarget : this.#pathOf(target)
+    connection.dispatch({ path, method: method as Dispatcher.HttpMethod, headers, body }, call)
   }
 
   /** The upstream's own path, then the client's; both queries. */
   #pathOf(target: string): string {
-    if (target === '/') {
-      const path = this.#basePath === '' ? '/' : this.#basePath
-      return this.#baseQuery === '' ? path : `${path}?${this.#baseQuery}`
-    }
     const path = this.#basePath + target
     if (this.#baseQuery === '') return path
     return `${path}${target.includes('?') ? '&' : '?'}${this.#baseQuery}`
   }
-}
-
-function createPool(origin: string, limits: UpstreamLimits, more: Pool.Options = {}): Pool {
-  return new Pool(origin, {
-    connections: limits.connectionsMax,
-    pipelining: 1,
-    allowH2: false,
-    connectTimeout: limits.connectTimeoutMs,
-    headersTimeout: limits.timeoutMs,
-    bodyTimeout: limits.timeoutMs,
-    keepAliveTimeout: limits.keepAliveMs,
-    keepAliveMaxTimeout: limits.keepAliveMs,
-    maxHeaderSize: 32_768,
-    maxResponseSize: limits.answerBytesMax,
-    ...more
-  })
 }
