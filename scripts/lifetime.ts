@@ -1,5 +1,6 @@
 // The life of a command that starts things and must end them: what was started last ends first, whatever the reason of
-// the end is. The first Ctrl-C (or SIGTERM, or a terminal that closes) asks for an orderly end; a second one kills.
+// the end is. The first Ctrl-C (or SIGTERM, or a terminal that closes) asks for an orderly end; a second one kills. What
+// comes within half a second is the same one: Ctrl-C reaches us from the terminal and, once more, from npm.
 
 export interface Lifetime {
   /** Aborted when the end has begun: work under way gives up. */
@@ -16,24 +17,26 @@ export interface Lifetime {
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 const exitCodeOfKill = 130
+const sameSignalMs = 500
 
-export function createLifetime(): Lifetime {
+export function createLifetime(clock: () => number = () => performance.now()): Lifetime {
   const controller = new AbortController()
   const stops: (() => Promise<void> | void)[] = []
   const kills: (() => void)[] = []
   let ending: Promise<void> | undefined
 
   const asked = new Promise<NodeJS.Signals>((resolve) => {
-    for (const name of signals) {
-      process.on(name, () => {
-        if (controller.signal.aborted) {
-          for (const kill of kills) kill()
-          process.exit(exitCodeOfKill)
-        }
-        controller.abort()
-        resolve(name)
-      })
+    let askedAtMs: number | undefined
+    const ask = (name: NodeJS.Signals) => {
+      askedAtMs ??= clock()
+      if (clock() - askedAtMs > sameSignalMs) {
+        for (const kill of kills) kill()
+        process.exit(exitCodeOfKill)
+      }
+      controller.abort()
+      resolve(name)
     }
+    for (const name of signals) process.on(name, ask)
   })
 
   const endAll = async () => {
