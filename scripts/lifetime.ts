@@ -28,8 +28,9 @@ export function createLifetime(clock: () => number = () => performance.now()): L
   const asked = new Promise<NodeJS.Signals>((resolve) => {
     let askedAtMs: number | undefined
     const ask = (name: NodeJS.Signals) => {
-      askedAtMs ??= clock()
-      if (clock() - askedAtMs > sameSignalMs) {
+      const nowMs = clock()
+      askedAtMs ??= nowMs
+      if (nowMs - askedAtMs > sameSignalMs) {
         for (const kill of kills) kill()
         process.exit(exitCodeOfKill)
       }
