@@ -52,6 +52,13 @@ export function createChildProcesses(folder: DataFolder): ChildProcesses {
       recordPath,
       [...living.values()].map(({ entry }) => entry)
     )
+  const recordIfPossible = () => {
+    try {
+      record()
+    } catch {
+      // On a full disk the record keeps a process that has ended: the next start sees by its birth that it is gone.
+    }
+  }
 
   return {
     async endLeftovers() {
@@ -70,7 +77,7 @@ export function createChildProcesses(folder: DataFolder): ChildProcesses {
       record()
       const ended = endOf(child).finally(() => {
         living.delete(pid)
-        record()
+        recordIfPossible()
       })
       return {
         name: options.name,

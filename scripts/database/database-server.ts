@@ -8,6 +8,7 @@ import { openDatabase } from '../../drizzle/client.ts'
 import type { ChildProcesses } from '../child-processes.ts'
 import { childEnvironment, programFolders, projectRoot } from '../config.ts'
 import type { DataFolder } from '../data-folder.ts'
+import { requireDiskSpace } from '../disk-space.ts'
 import type { Progress } from '../report.ts'
 import { Setback } from '../setback.ts'
 import { hasDebianTools, unpackDebianServer } from './debian-packages.ts'
@@ -15,6 +16,10 @@ import { hasDockerEngine, startDockerInstance } from './docker-instance.ts'
 import { flavourOfInstance, startPrivateInstance } from './private-instance.ts'
 import { findInstalledServer, findUnpackedServer, type ServerProgram } from './server-program.ts'
 import { prepareServerUser } from './server-user.ts'
+
+/** The packages, unpacked, the system tables, and our own tables: about 140 MB, and as much again on the way. */
+const bytesToBegin = 280 * 1024 * 1024
+const bytesToGoOn = 32 * 1024 * 1024
 
 export interface DatabaseServer {
   url: string
@@ -37,6 +42,8 @@ export interface DatabaseServerOptions {
 /** Throws Setback, or the driver's own error for a `databaseUrl` that cannot be used. */
 export async function openDatabaseServer(options: DatabaseServerOptions): Promise<DatabaseServer> {
   if (options.databaseUrl) return await useGivenServer(options.databaseUrl)
+  const flavour = flavourOfInstance(options.dataFolder.at('database'))
+  requireDiskSpace(options.dataFolder.path, flavour === undefined ? bytesToBegin : bytesToGoOn)
   const refusals: string[] = []
   const program = await findProgram(options, refusals)
   if (program !== undefined) return await runProgram(options, program)

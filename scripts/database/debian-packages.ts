@@ -145,9 +145,14 @@ function privateLists(draft: string): string[] {
   const cache = join(draft, 'packages/cache')
   mkdirSync(join(lists, 'partial'), { recursive: true })
   mkdirSync(join(cache, 'archives/partial'), { recursive: true })
-  return [`Dir::State::Lists=${lists}`, `Dir::Cache=${cache}`, 'APT::Sandbox::User=root'].flatMap(
-    (option) => ['-o', option]
-  )
+  const settings = [
+    `Dir::State::Lists=${lists}`,
+    `Dir::Cache=${cache}`,
+    'APT::Sandbox::User=root',
+    // Else a mirror that cannot be reached is a mere warning, and the lists are empty.
+    'APT::Update::Error-Mode=any'
+  ]
+  return settings.flatMap((setting) => ['-o', setting])
 }
 
 async function tool(
