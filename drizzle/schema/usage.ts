@@ -127,7 +127,9 @@ export const usageWriters = mysqlTable(
     seq: bigint('seq', { mode: 'number' }).notNull(),
     /** Everything that this boot counted before this moment is in the tables. */
     completeUntil: moment('complete_until').notNull(),
-    updatedAt: moment('updated_at').notNull()
+    updatedAt: moment('updated_at').notNull(),
+    /** When this boot had written its last flush, or the next boot of its node found that it had not. Null while it runs. */
+    endedAt: moment('ended_at')
   },
   (table) => [index('usage_writers_node').on(table.nodeId)]
 )

@@ -1,0 +1,1 @@
+ALTER TABLE `usage_writers` ADD `ended_at` datetime(3);
