@@ -8,6 +8,7 @@ import fastifyUnderPressure from '@fastify/under-pressure'
 import { type FastifyBaseLogger, fastify, LogController } from 'fastify'
 import type { Logger } from 'pino'
 import type { Database } from '../drizzle/client.ts'
+import { registerAnalyticsRoutes } from './analytics/routes.ts'
 import { registerAccessTokens } from './auth/access-token.ts'
 import { registerAuthentication } from './auth/authentication.ts'
 import { registerAuthRoutes } from './auth/routes.ts'
@@ -150,4 +151,5 @@ function registerRoutes(app: App, parts: Parts): void {
   registerEndpointRoutes(app, deps)
   registerChainRoutes(app, deps)
   registerChangeRoutes(app, deps)
+  registerAnalyticsRoutes(app, deps)
 }

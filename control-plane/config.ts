@@ -113,7 +113,14 @@ export const environmentSchema = Type.Object({
   ),
   DATABASE_CONNECTIONS_MAX: count(10, 1, 1000, 'connections to the database'),
   ORGS_PER_USER_MAX: count(20, 1, 10_000, 'orgs that one user may own'),
-  ENDPOINTS_PER_ORG_MAX: count(500, 1, 1_000_000, 'endpoints of one org')
+  ENDPOINTS_PER_ORG_MAX: count(500, 1, 1_000_000, 'endpoints of one org'),
+  LIVE_STREAMS_MAX: count(
+    1000,
+    0,
+    100_000,
+    'live usage streams that are open at once, about 20 KB each'
+  ),
+  LIVE_STREAMS_PER_USER_MAX: count(10, 1, 100_000, 'live usage streams of one user')
 })
 
 /** Durations that the contract fixes. Milliseconds. */
@@ -128,7 +135,13 @@ export const durations = {
   resetPasswordToken: 3_600_000,
   idempotencyKey: 24 * 3_600_000,
   /** A gateway that was not seen for so long is not counted. It reports every second. */
-  gatewaySilence: 10_000
+  gatewaySilence: 10_000,
+  /** How long usage can be asked for, by the step of time in which it is kept. */
+  usageMinutes: 48 * 3_600_000,
+  usageHours: 90 * 86_400_000,
+  usageDays: 730 * 86_400_000,
+  /** Failed calls are shown for so long. */
+  callErrors: 72 * 3_600_000
 } as const
 
 export type Config = ReturnType<typeof readConfig>
@@ -161,7 +174,9 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     requestTimeoutMs: values.REQUEST_TIMEOUT * 1000,
     drainTimeoutMs: values.DRAIN_TIMEOUT * 1000,
     orgsPerUserMax: values.ORGS_PER_USER_MAX,
-    endpointsPerOrgMax: values.ENDPOINTS_PER_ORG_MAX
+    endpointsPerOrgMax: values.ENDPOINTS_PER_ORG_MAX,
+    liveStreamsMax: values.LIVE_STREAMS_MAX,
+    liveStreamsPerUserMax: values.LIVE_STREAMS_PER_USER_MAX
   })
 }
 

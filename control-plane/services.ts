@@ -2,6 +2,8 @@
 import type { Database } from '../drizzle/client.ts'
 import { newId } from '../drizzle/ids.ts'
 import { createSecretBox } from '../drizzle/secret-box.ts'
+import { createUsageRepo } from './analytics/repo.ts'
+import { createAnalyticsService } from './analytics/service.ts'
 import { createPasswordHasher } from './auth/password-hasher.ts'
 import { createAuthRepo } from './auth/repo.ts'
 import { createAuthService } from './auth/service.ts'
@@ -46,5 +48,11 @@ export function createServices({ config, database, mailer, clock }: ServiceDeps)
     chains
   })
   const changes = createChangeService({ ...tools, repo: createChangeRepo(database), orgs })
-  return { users, auth, orgs, chains, endpoints, changes, secretBox }
+  const analytics = createAnalyticsService({
+    ...tools,
+    repo: createUsageRepo(database),
+    orgs,
+    chains
+  })
+  return { users, auth, orgs, chains, endpoints, changes, analytics, secretBox }
 }

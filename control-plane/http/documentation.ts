@@ -35,7 +35,9 @@ export async function registerDocumentation(app: App): Promise<void> {
     openapi: {
       openapi: '3.1.0',
       info: { title: 'Sluice', description, version: '1' },
-      tags: ['auth', 'me', 'orgs', 'endpoints', 'chains', 'changes'].map((name) => ({ name })),
+      tags: ['auth', 'me', 'orgs', 'endpoints', 'usage', 'chains', 'changes'].map((name) => ({
+        name
+      })),
       components: {
         securitySchemes: {
           access_token: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },

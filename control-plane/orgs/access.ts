@@ -11,6 +11,7 @@ const acts = {
   'org.limit': ['operator'],
   'endpoint.read': everybody,
   'endpoint.write': everybody,
+  'usage.read': everybody,
   'key.reveal': ['owner', 'admin', 'member']
 } as const satisfies Record<string, readonly (Role | 'operator')[]>
 

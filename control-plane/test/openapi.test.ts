@@ -83,6 +83,11 @@ t.test('what is answered is what is promised', async (t) => {
     ['/v1/orgs/{org}', `/v1/orgs/${ann.orgId}`, ann],
     ['/v1/orgs/{org}/endpoints', `/v1/orgs/${ann.orgId}/endpoints`, ann],
     ['/v1/orgs/{org}/endpoints/{endpoint}', endpoint.path, ann],
+    ['/v1/orgs/{org}/usage', `/v1/orgs/${ann.orgId}/usage`, ann],
+    ['/v1/orgs/{org}/usage/summary', `/v1/orgs/${ann.orgId}/usage/summary`, ann],
+    ['/v1/orgs/{org}/endpoints/{endpoint}/usage', `${endpoint.path}/usage`, ann],
+    ['/v1/orgs/{org}/endpoints/{endpoint}/usage/summary', `${endpoint.path}/usage/summary`, ann],
+    ['/v1/orgs/{org}/endpoints/{endpoint}/errors', `${endpoint.path}/errors`, ann],
     ['/v1/chains', '/v1/chains', theOperator],
     ['/v1/chains/{chain}', '/v1/chains/demo', theOperator],
     ['/v1/changes/{change}', `/v1/changes/${endpoint.change_id}`, ann]

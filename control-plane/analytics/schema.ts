@@ -1,0 +1,406 @@
+// Shapes of usage on the wire, and what each route promises.
+import Type, { type Static } from 'typebox'
+import { idParam, moment, nullable } from '../http/fields.ts'
+import { percentileMs } from './percentile.ts'
+import type { RankedGroup } from './ranking.ts'
+import type { CallErrorRow } from './repo.ts'
+import { callsWith, type Grouping, groupings, outcomes, type Point } from './series.ts'
+import type { Compared, Quota, Series, Summary } from './service.ts'
+import { changeOf, successRatioOf } from './summary.ts'
+import { pointsMax, stepNames } from './time-range.ts'
+import { type Counts, callsOf } from './usage-sums.ts'
+
+const closed = { additionalProperties: false }
+const tags = ['usage']
+export const orgParams = Type.Object({ org: idParam('an org') })
+export const endpointParams = Type.Object({
+  ...orgParams.properties,
+  endpoint: idParam('an endpoint')
+})
+
+const oneOf = <T extends string>(values: readonly T[], description: string) =>
+  Type.Union(
+    values.map((value) => Type.Literal(value)),
+    { description: `${values.join(', ')}: ${description}` }
+  ) as unknown as ReturnType<typeof Type.Unsafe<T>>
+
+const idFilter = (description: string) =>
+  Type.Optional(Type.String({ pattern: '^[0-9A-Za-z_-]{1,64}$', description }))
+
+const whichTime = {
+  from: Type.Optional(moment('the beginning, RFC 3339; a day before `to` unless told')),
+  to: Type.Optional(moment('the end, RFC 3339; now unless told')),
+  step: Type.Optional(
+    oneOf(stepNames, `the length of a step; the finest with up to ${pointsMax} points unless told`)
+  ),
+  time_zone: Type.Optional(
+    Type.String({
+      maxLength: 64,
+      pattern: '^[A-Za-z][A-Za-z0-9_+/-]*$',
+      description:
+        'a name of the IANA time zone database, e.g. Europe/Berlin, for days of that zone'
+    })
+  )
+}
+const whatOf = {
+  key: idFilter('the id of an api key'),
+  method: Type.Optional(
+    Type.String({ pattern: '^[\\x21-\\x7e]{1,64}$', description: 'the name of a method' })
+  ),
+  chain: idFilter('the name or the id of a chain'),
+  outcome: Type.Optional(
+    oneOf(outcomes, 'calls alone are counted by outcome, so nothing else is told then')
+  )
+}
+const howGrouped = {
+  groups: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: 1000,
+      description: 'how many groups are told apart, the most called ones; 5 unless told'
+    })
+  ),
+  format: Type.Optional(oneOf(['json', 'csv'] as const, 'as with the Accept header'))
+}
+
+const count = (description: string) => Type.Integer({ description })
+/** Null where the question is about one outcome. */
+const known = (description: string) => nullable(Type.Integer({ description }))
+const ms = (description: string) => nullable(Type.Number({ description }))
+
+const figures = {
+  calls: count('calls answered: each item of a batch is one'),
+  cost: known('what they cost'),
+  ok: count('answered by the node, be it with a JSON-RPC error'),
+  client_error: count('refused for what the caller sent'),
+  rate_limited: count('refused by a rate limit or a quota'),
+  upstream_error: count('failed by the nodes'),
+  rpc_errors: known('of the calls, those that the node answered with a JSON-RPC error'),
+  bytes_in: known('bytes of requests'),
+  bytes_out: known('bytes of answers'),
+  p50_ms: ms('median latency; null without calls'),
+  p95_ms: ms('95th percentile of latency'),
+  p99_ms: ms('99th percentile of latency')
+}
+const groupFields = {
+  endpoint: Type.Optional(Type.String({ description: 'its id' })),
+  key: Type.Optional(Type.String({ description: 'its id' })),
+  method: Type.Optional(Type.String()),
+  chain: Type.Optional(Type.String({ description: 'its name; its id when the chain is gone' })),
+  outcome: Type.Optional(Type.String())
+}
+const completeUntil = nullable(
+  moment('everything that was counted before is in the figures; null while no gateway runs')
+)
+
+const pointSchema = Type.Object(
+  { t: moment('the start of the step'), ...groupFields, ...figures },
+  { title: 'UsagePoint' }
+)
+const seriesSchema = Type.Object(
+  {
+    data: Type.Array(pointSchema),
+    step: Type.String(),
+    from: moment('the start of the first step'),
+    to: moment('the end of the last step'),
+    complete_until: completeUntil
+  },
+  { title: 'UsageSeries' }
+)
+
+export function presentSeries(series: Series): Static<typeof seriesSchema> {
+  const { range, points, groupBy } = series
+  return {
+    data: points.map((point) => presentPoint(point, groupBy)),
+    step: range.step,
+    from: range.from.toISOString(),
+    to: range.to.toISOString(),
+    complete_until: series.completeUntil?.toISOString() ?? null
+  }
+}
+
+function presentPoint(point: Point, groupBy: Grouping | null): Static<typeof pointSchema> {
+  const { outcome, sums } = point
+  const ofOutcome = (one: (typeof outcomes)[number]) =>
+    outcome === null || outcome === one ? callsWith(one, sums) : 0
+  const isWhole = outcome === null
+  return {
+    t: point.t.toISOString(),
+    ...(groupBy === null ? {} : { [groupBy]: point.group ?? '' }),
+    calls: callsWith(outcome, sums),
+    cost: isWhole ? sums.cost : null,
+    ok: ofOutcome('ok'),
+    client_error: ofOutcome('client_error'),
+    rate_limited: ofOutcome('rate_limited'),
+    upstream_error: ofOutcome('upstream_error'),
+    rpc_errors: isWhole ? sums.rpcErrors : null,
+    bytes_in: isWhole ? sums.bytesIn : null,
+    bytes_out: isWhole ? sums.bytesOut : null,
+    p50_ms: isWhole ? percentileMs(sums.latency, 0.5) : null,
+    p95_ms: isWhole ? percentileMs(sums.latency, 0.95) : null,
+    p99_ms: isWhole ? percentileMs(sums.latency, 0.99) : null
+  }
+}
+
+/** The columns of the CSV, and a line for each point. */
+export function tableOf(series: Series) {
+  const group = series.groupBy === null ? [] : [series.groupBy]
+  const header = ['t', ...group, ...(Object.keys(figures) as (keyof typeof figures)[])] as const
+  const rows = series.points.map((point) => {
+    const shown = presentPoint(point, series.groupBy)
+    return header.map((name) => shown[name] ?? null)
+  })
+  return { header, rows }
+}
+
+const seriesDescription = `Sums of each step, and percentiles of the latency, which are within 8 % of the exact ones.
+
+\`from\` and \`to\` are widened to whole steps of UTC; \`t\` is where a step begins. Minutes are kept for 48 hours, hours for
+90 days, days for 2 years, and there are at most ${pointsMax} steps in an answer. With \`time_zone\` the days are those of the
+zone, added up from hours; where its offset is not whole hours, a day begins at the full hour before its midnight.
+
+Without \`group_by\` a step without calls is there with zeros, so a chart has no gaps. With it, only steps with calls are
+there; the \`groups\` with the most calls (by whole days, or by whole hours when the question is about 6 hours or less) are
+told apart, and the rest is one more group, \`_other\`, so the figures always add up to the whole.
+
+\`format=csv\` or \`Accept: text/csv\` answers the same as a file. Texts that a spreadsheet would take for a formula are
+preceded by an apostrophe.`
+
+const seriesAnswer = {
+  200: {
+    description: 'The series.',
+    content: {
+      'application/json': { schema: seriesSchema },
+      'text/csv': { schema: Type.String({ description: 'a header, then a line for each point' }) }
+    }
+  }
+}
+
+export const orgUsageRoute = {
+  operationId: 'readOrgUsage',
+  summary: 'Read the usage of an org over time',
+  description: seriesDescription,
+  tags,
+  params: orgParams,
+  querystring: Type.Object(
+    {
+      ...whichTime,
+      endpoint: idFilter('the id of an endpoint'),
+      ...whatOf,
+      group_by: Type.Optional(oneOf(groupings, 'what is told apart')),
+      ...howGrouped
+    },
+    closed
+  ),
+  response: seriesAnswer
+}
+
+export const endpointUsageRoute = {
+  operationId: 'readEndpointUsage',
+  summary: 'Read the usage of an endpoint over time',
+  description: seriesDescription,
+  tags,
+  params: endpointParams,
+  querystring: Type.Object(
+    {
+      ...whichTime,
+      ...whatOf,
+      group_by: Type.Optional(
+        oneOf(['key', 'method', 'chain', 'outcome'] as const, 'what is told apart')
+      ),
+      ...howGrouped
+    },
+    closed
+  ),
+  response: seriesAnswer
+}
+
+const ratio = (description: string) => nullable(Type.Number({ description }))
+const totals = Type.Object(
+  {
+    from: moment('the beginning'),
+    to: moment('the end, which is not part of it'),
+    calls: Type.Integer(),
+    cost: Type.Integer(),
+    success_ratio: ratio('the share of calls with outcome ok; null without calls'),
+    client_error: Type.Integer(),
+    rate_limited: Type.Integer(),
+    upstream_error: Type.Integer(),
+    rpc_errors: Type.Integer()
+  },
+  { title: 'UsageTotals' }
+)
+const compared = Type.Object(
+  {
+    current: totals,
+    before: totals,
+    change: Type.Object({
+      calls: ratio('0.5 is half as many again; null when there were none before'),
+      cost: ratio('likewise'),
+      success_ratio: ratio('the difference of the two; null when one of them is')
+    })
+  },
+  { title: 'UsageComparison' }
+)
+const quota = Type.Unsafe<{ limit: number; used: number; resets_at: string } | null>({
+  type: ['object', 'null'],
+  description: 'null without a daily quota',
+  required: ['limit', 'used', 'resets_at'],
+  properties: {
+    limit: Type.Integer({ description: 'cost per UTC day' }),
+    used: Type.Integer({ description: 'consumed today' }),
+    resets_at: moment('the next 00:00 UTC')
+  }
+})
+const ranked = (name: string) =>
+  Type.Array(Type.Object({ [name]: Type.String(), calls: Type.Integer(), cost: Type.Integer() }), {
+    description: 'at most 10, of today and the 6 UTC days before, the most called first'
+  })
+const summaryFields = {
+  today: compared,
+  last_7_days: compared,
+  last_30_days: compared,
+  month_to_date: compared,
+  top_methods: ranked('method'),
+  org_quota: quota,
+  complete_until: completeUntil
+}
+const orgSummary = Type.Object(
+  { ...summaryFields, top_endpoints: ranked('endpoint') },
+  { title: 'OrgUsageSummary' }
+)
+const endpointSummary = Type.Object(
+  { ...summaryFields, endpoint_quota: quota },
+  { title: 'EndpointUsageSummary' }
+)
+
+export function presentOrgSummary(summary: Summary): Static<typeof orgSummary> {
+  const { topEndpoints } = summary
+  return {
+    ...presentSummary(summary),
+    top_endpoints: (topEndpoints ?? []).map((one) => presentRanked(one, 'endpoint'))
+  }
+}
+
+export function presentEndpointSummary(summary: Summary): Static<typeof endpointSummary> {
+  const { quotas } = summary
+  return {
+    ...presentSummary(summary),
+    endpoint_quota: presentQuota(quotas.endpoint, quotas.resetsAt)
+  }
+}
+
+function presentSummary({ periods, topMethods, quotas, completeUntil }: Summary) {
+  return {
+    today: presentCompared(periods.today),
+    last_7_days: presentCompared(periods.last_7_days),
+    last_30_days: presentCompared(periods.last_30_days),
+    month_to_date: presentCompared(periods.month_to_date),
+    top_methods: topMethods.map((one) => presentRanked(one, 'method')),
+    org_quota: presentQuota(quotas.org, quotas.resetsAt),
+    complete_until: completeUntil?.toISOString() ?? null
+  }
+}
+
+function presentCompared({ current, before, counts }: Compared): Static<typeof compared> {
+  const [now, then] = [successRatioOf(counts.current), successRatioOf(counts.before)]
+  return {
+    current: presentTotals(current, counts.current),
+    before: presentTotals(before, counts.before),
+    change: {
+      calls: changeOf(callsOf(counts.current), callsOf(counts.before)),
+      cost: changeOf(counts.current.cost, counts.before.cost),
+      success_ratio: now === null || then === null ? null : now - then
+    }
+  }
+}
+
+function presentTotals(period: { from: Date; to: Date }, counts: Counts): Static<typeof totals> {
+  return {
+    from: period.from.toISOString(),
+    to: period.to.toISOString(),
+    calls: callsOf(counts),
+    cost: counts.cost,
+    success_ratio: successRatioOf(counts),
+    client_error: counts.clientError,
+    rate_limited: counts.rateLimited,
+    upstream_error: counts.upstreamError,
+    rpc_errors: counts.rpcErrors
+  }
+}
+
+function presentRanked({ group, counts }: RankedGroup, name: 'method' | 'endpoint') {
+  return { [name]: group, calls: callsOf(counts), cost: counts.cost }
+}
+
+function presentQuota(state: Quota | null, resetsAt: Date) {
+  return state === null ? null : { ...state, resets_at: resetsAt.toISOString() }
+}
+
+const summaryDescription = `Four periods until now, each beside the one before it, which is as long: yesterday until this time
+of day, the 7 or 30 days before, and the month before until this hour of its day.`
+
+export const orgSummaryRoute = {
+  operationId: 'readOrgUsageSummary',
+  summary: 'Read the usage of an org at a glance',
+  description: summaryDescription,
+  tags,
+  params: orgParams,
+  response: { 200: orgSummary }
+}
+
+export const endpointSummaryRoute = {
+  operationId: 'readEndpointUsageSummary',
+  summary: 'Read the usage of an endpoint at a glance',
+  description: summaryDescription,
+  tags,
+  params: endpointParams,
+  response: { 200: endpointSummary }
+}
+
+const callError = Type.Object(
+  {
+    id: Type.String(),
+    occurred_at: moment('when the call was answered'),
+    method: Type.String(),
+    code: nullable(Type.Integer({ description: 'the JSON-RPC error code, if there was one' })),
+    reason: Type.String({ description: "the gateway's reason, or `upstream`: the node's answer" }),
+    status: Type.Integer({ description: 'the HTTP status of the answer' }),
+    duration_ms: Type.Integer(),
+    upstream: nullable(Type.String({ description: 'the id of the node that was asked, if any' })),
+    request_id: Type.String(),
+    key: Type.String({ description: 'the id of the api key' }),
+    params: nullable(
+      Type.String({
+        description: 'the beginning of the params, up to 512 bytes; null where they may be secret'
+      })
+    )
+  },
+  { title: 'CallError' }
+)
+
+export function presentError(row: CallErrorRow): Static<typeof callError> {
+  return {
+    id: row.id,
+    occurred_at: row.occurredAt.toISOString(),
+    method: row.method,
+    code: row.code,
+    reason: row.reason,
+    status: row.status,
+    duration_ms: row.durationMs,
+    upstream: row.upstreamId,
+    request_id: row.requestId,
+    key: row.keyId,
+    params: row.params
+  }
+}
+
+export const errorsRoute = {
+  operationId: 'listEndpointErrors',
+  summary: 'List the latest failed calls of an endpoint',
+  description:
+    'The last 100 within 72 hours, the latest first: a sample to look into, not a count. Gateways write a limited number of them a second.',
+  tags,
+  params: endpointParams,
+  response: { 200: Type.Object({ data: Type.Array(callError) }, { title: 'CallErrors' }) }
+}
