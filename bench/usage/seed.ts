@@ -10,7 +10,7 @@ import { newId } from '../../drizzle/ids.ts'
 import { orgs } from '../../drizzle/schema/accounts.ts'
 import { chains } from '../../drizzle/schema/chains.ts'
 import { apiKeys, endpoints } from '../../drizzle/schema/endpoints.ts'
-import { latencyBoundsMs, usageDays } from '../../drizzle/schema/usage.ts'
+import { callErrors, latencyBoundsMs, quotaUsage, usageDays } from '../../drizzle/schema/usage.ts'
 
 export interface UsageShape {
   orgs: number
@@ -27,8 +27,8 @@ export interface UsageDepth {
   /** So many hours and minutes of detail for every key … */
   detailHours: number
   detailMinutes: number
-  /** … and all of them for the keys of every n-th endpoint. */
-  fullDetailEvery: number
+  /** … and all of them for the keys of these endpoints: places from 0, that of the org and that of the endpoint in it. */
+  isFull(org: number, endpoint: number): boolean
 }
 
 export interface SeededOrg {
@@ -40,8 +40,9 @@ const minuteMs = 60_000
 const hourMs = 60 * minuteMs
 const dayMs = 24 * hourMs
 const rowsPerInsert = 500
+const errorsPerEndpoint = 200
 
-/** Returns the orgs, the ones asked for last at the end. `say` is told what is being filled. */
+/** A few keys, every 200th, have most of the calls: the top of a large org is there. `say` is told what is being filled. */
 export async function seedUsage(
   database: Database,
   shape: UsageShape,
@@ -57,7 +58,10 @@ export async function seedUsage(
   await seedShares(database, seeded, shape.methods)
   await seedLoads(database, depth, now)
   const every = seeded.flatMap((org) => org.endpoints)
-  const full = every.filter((_, place) => place % depth.fullDetailEvery === 0)
+  const full = seeded.flatMap((org, orgPlace) =>
+    org.endpoints.filter((_, place) => depth.isFull(orgPlace, place))
+  )
+  const thin = every.filter((endpoint) => !full.includes(endpoint))
   const orgIds = seeded.map((org) => org.id)
   const fill = async (grain: Grain, scopeIds: string[], keys: 'totals' | 'detail', from: Date) => {
     say(`usage_${grain}s: ${keys} of ${scopeIds.length} scopes since ${from.toISOString()}`)
@@ -71,10 +75,10 @@ export async function seedUsage(
     ['minute', depth.minutes * minuteMs, depth.detailMinutes * minuteMs]
   ] as const) {
     await fill(grain, [...orgIds, ...idsOf(every)], 'totals', back(depthMs))
-    const thin = every.filter((endpoint) => !full.includes(endpoint))
     await fill(grain, idsOf(full), 'detail', back(depthMs))
     await fill(grain, idsOf(thin), 'detail', back(detailMs))
   }
+  for (const org of seeded) await seedState(database, org, now)
   await database.pool.query('DROP TABLE bench_shares')
   await database.pool.query('DROP TABLE bench_loads')
   return seeded
@@ -132,6 +136,38 @@ async function seedOrg(
   )
   for (const chunk of chunks(keys, rowsPerInsert)) await orm.insert(apiKeys).values(chunk)
   return org
+}
+
+/** What is told beside the sums: the consumption of the day, by two gateways, and 200 failed calls of each endpoint. */
+async function seedState({ orm }: Database, org: SeededOrg, now: Date): Promise<void> {
+  const day = now.toISOString().slice(0, 10)
+  const bootIds = [newId('boot'), newId('boot')]
+  const scopeIds = [org.id, ...org.endpoints.map(({ id }) => id)]
+  const consumed = scopeIds.flatMap((scopeId) =>
+    bootIds.map((bootId) => ({ scopeId, day, bootId, used: 1_000_000 }))
+  )
+  for (const chunk of chunks(consumed, rowsPerInsert)) await orm.insert(quotaUsage).values(chunk)
+  for (const endpoint of org.endpoints) {
+    const rows = Array.from({ length: errorsPerEndpoint }, (_, place) => {
+      const occurredAt = new Date(now.getTime() - place * minuteMs)
+      return {
+        id: newId('err', occurredAt.getTime()),
+        orgId: org.id,
+        endpointId: endpoint.id,
+        keyId: endpoint.keyIds[0] ?? '',
+        occurredAt,
+        method: 'eth_call',
+        code: -32_603,
+        reason: 'upstream_timeout',
+        status: 504,
+        durationMs: 10_000,
+        upstreamId: null,
+        requestId: `seeded-${place}`,
+        params: '[{"to":"0x0000000000000000000000000000000000000000"},"latest"]'
+      }
+    })
+    await orm.insert(callErrors).values(rows)
+  }
 }
 
 type Share = Record<string, string | number>
