@@ -15,6 +15,7 @@ export type IdPrefix =
   | 'ses'
   | 'aud'
   | 'boot'
+  | 'err'
   | 'inv'
   | 'tok'
 

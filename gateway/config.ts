@@ -1,6 +1,7 @@
 // Every setting and every limit of the gateway, with its unit, its bound and its reason. Nothing else in gateway/ reads
 // the environment.
 import { availableParallelism, hostname } from 'node:os'
+import { resolve } from 'node:path'
 import Type, { type Static } from 'typebox'
 import { readEnvironment } from '../drizzle/environment.ts'
 import { isAddressBlock } from './keys/cached-key.ts'
@@ -126,6 +127,29 @@ export const environmentSchema = Type.Object({
     'milliseconds for which an idle connection to an upstream is kept'
   ),
 
+  SLUICE_DATA_DIR: Type.String({
+    default: '.data',
+    minLength: 1,
+    description:
+      'the folder in which usage waits, in usage-spool, while the database is away; must outlast the process'
+  }),
+  USAGE_RECORDING: Type.Union([Type.Literal('on'), Type.Literal('off')], {
+    default: 'on',
+    description: 'off counts no usage: analytics stay empty, limits and metrics work'
+  }),
+  USAGE_FLUSH_MS: count(
+    5000,
+    200,
+    60_000,
+    'milliseconds between two writes of usage, the most that a kill can lose; up to 20000 when the writes are large'
+  ),
+  FAILED_CALLS_PER_SECOND_MAX: count(
+    50,
+    0,
+    1000,
+    'failed calls per second that one thread keeps for their owners to look into'
+  ),
+
   METRICS_KEYS_MAX: count(2000, 0, 100_000, 'api keys with metric series of their own'),
   DRAIN_DELAY_MS: count(
     500,
@@ -143,6 +167,8 @@ export const environmentSchema = Type.Object({
 
 export type Config = Readonly<Static<typeof environmentSchema>> & {
   readonly nodeId: string
+  /** Where usage waits that the database cannot take. */
+  readonly spoolFolder: string
 }
 
 /** Throws ConfigurationError with every problem. */
@@ -151,7 +177,8 @@ export function readConfig(
 ): Config {
   const values = readEnvironment(environmentSchema, env)
   const nodeId = values.NODE_ID || `${hostname()}:${values.GATEWAY_PORT}`.slice(0, 64)
-  return Object.freeze({ ...values, nodeId })
+  const spoolFolder = resolve(values.SLUICE_DATA_DIR, 'usage-spool')
+  return Object.freeze({ ...values, nodeId, spoolFolder })
 }
 
 /** uWS reads its limit on a request's head once, when it loads: set before any thread starts. Bytes. */

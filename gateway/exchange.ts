@@ -4,6 +4,7 @@
 import type { Dispatcher } from 'undici'
 import type { Failure } from './errors.ts'
 import type { CachedKey } from './keys/cached-key.ts'
+import type { Verdicts } from './rpc/answer.ts'
 import type { Scan } from './rpc/scan.ts'
 import type { Chain } from './upstreams/chains.ts'
 import type { AnswerHeaders, UpstreamPool } from './upstreams/pool.ts'
@@ -49,6 +50,8 @@ export class Exchange {
   /** Items of a batch that are answered by us and not sent to the upstream, with why. */
   refusedCalls: Map<number, Failure> | null = null
   cost = 0
+  /** Admitted: its cost was taken from the limits, and counts. */
+  isCharged = false
   /** When the call would be admitted, for Retry-After; 0 when waiting does not help. */
   retryAfterMs = 0
   /** The limit that refused, as a `RateLimit` field value and its policy; null when none did. */
@@ -70,6 +73,10 @@ export class Exchange {
   answerLength = -1
   answerPieces: Buffer[] = []
   answerBytes = 0
+  /** Of the body of the answer, what the client was given. */
+  bytesOut = 0
+  /** What the node's answer says of each call; null when it was not looked into. */
+  verdicts: Verdicts | null = null
   isStreaming = false
   /** What of a streamed answer the client has not taken yet, and where it starts in the whole. */
   unsent: Buffer | null = null

@@ -15,12 +15,16 @@ import { QuotaLedger } from './limits/quota-ledger.ts'
 import { type Readiness, startAdmin } from './telemetry/admin.ts'
 import { createLog } from './telemetry/log.ts'
 import { Metrics } from './telemetry/metrics.ts'
+import { CallErrors } from './telemetry/usage/call-errors.ts'
+import { UsageLedger } from './telemetry/usage/ledger.ts'
+import { usageReadings } from './telemetry/usage/readings.ts'
+import { prepareSpool } from './telemetry/usage/spool.ts'
 import { ThreadPool } from './thread-pool.ts'
 
 /** EX_SOFTWARE of sysexits.h. */
 const exitCodeOfBug = 70
-/** What a frozen database can take of the end: three statements of the quota ledger and the goodbye. Milliseconds. */
-const farewellMs = 12_000
+/** What a frozen database can take of the end: the last flush of usage, its move to the disk, the goodbye. Milliseconds. */
+const farewellMs = 15_000
 
 const config = readConfigOrEnd()
 // Before the first thread loads uWS.
@@ -40,7 +44,7 @@ const database = openDatabase(config.DATABASE_URL, {
   queueMax: config.KEY_LOOKUPS_MAX + 16
 })
 const lookups: Record<LookupResult, number> = { found: 0, unknown: 0, failed: 0, refused: 0 }
-const ledger = new QuotaLedger({ database, clock, log, slots, words, bootId })
+const quotas = new QuotaLedger({ database, clock, log, slots, words, bootId })
 const directory = new KeyDirectory({
   database,
   clock,
@@ -51,7 +55,7 @@ const directory = new KeyDirectory({
   queueMax: config.KEY_LOOKUP_QUEUE_MAX,
   metricsKeysMax: config.METRICS_KEYS_MAX,
   bringChain: (chainId) => feed.bringChain(chainId),
-  onNewScope: (scopeId, day, used) => ledger.open(scopeId, day, used),
+  onNewScope: (scopeId, day, used) => quotas.open(scopeId, day, used),
   onLookup: (result) => {
     lookups[result]++
   }
@@ -65,11 +69,26 @@ const threads = new ThreadPool({
     if (!feed.isFollowing) answer({ kind: 'key', secret, record: 'unavailable' })
     else directory.lookUp(secret, (record) => answer({ kind: 'key', secret, record }))
   },
+  onUsage: (bank) => usage.receive(bank),
+  onFailedCalls: (calls) => callErrors.receive(calls),
   onDeath: (threadNumber, error) => {
     log.fatal({ err: error, thread: threadNumber }, 'a thread has died')
     process.exitCode = exitCodeOfBug
     process.kill(process.pid, 'SIGTERM')
   }
+})
+const callErrors = new CallErrors(database, log)
+const usage = new UsageLedger({
+  database,
+  clock,
+  log,
+  nodeId: config.nodeId,
+  bootId,
+  flushMs: config.USAGE_FLUSH_MS,
+  spoolFolder: config.spoolFolder,
+  callErrors,
+  sealThreads: () => threads.seal(),
+  recorded: () => threads.recorded
 })
 const feed = new ChangeFeed({
   database,
@@ -95,6 +114,7 @@ let isListening = false
 let isDraining = false
 
 addReadings()
+prepareSpoolOrEnd(config.spoolFolder)
 await checkPortOrEnd(config.GATEWAY_HOST, config.GATEWAY_PORT, 'GATEWAY')
 await checkPortOrEnd(config.GATEWAY_ADMIN_HOST, config.GATEWAY_ADMIN_PORT, 'GATEWAY_ADMIN')
 const admin = await startAdmin({
@@ -106,8 +126,9 @@ const admin = await startAdmin({
 })
 await startThreadsOrEnd()
 isListening = true
+await usage.start()
 feed.start()
-ledger.start()
+quotas.start()
 const { GATEWAY_HOST: host, GATEWAY_PORT: port, GATEWAY_THREADS: threadCount } = config
 log.info({ host, port, threads: threadCount, node: config.nodeId, boot: bootId }, 'listening')
 
@@ -120,7 +141,7 @@ async function stop({ err }: { err?: Error }): Promise<void> {
   log.info('draining')
   await new Promise((resolve) => setTimeout(resolve, config.DRAIN_DELAY_MS))
   await threads.drain()
-  await Promise.all([feed.stop(), ledger.stop()])
+  await Promise.all([feed.stop(), quotas.stop(), usage.stop()])
   await database.close()
   admin.close()
   admin.closeAllConnections()
@@ -153,12 +174,7 @@ function addReadings(): void {
     type: 'counter',
     read: () => Object.entries(lookups).map(([result, value]) => ({ labels: { result }, value }))
   })
-  metrics.addReading({
-    name: 'sluice_gateway_usage_flush_lag_seconds',
-    help: 'Seconds since all quota consumption was last written to the database.',
-    type: 'gauge',
-    read: () => [{ labels: {}, value: ledger.lagSeconds }]
-  })
+  for (const reading of usageReadings({ usage, quotas })) metrics.addReading(reading)
 }
 
 function readConfigOrEnd(): Config {
@@ -167,6 +183,17 @@ function readConfigOrEnd(): Config {
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error
     process.stderr.write(`gateway: ${error.message}\n`)
+    process.exit(exitCodeOfBadConfiguration)
+  }
+}
+
+function prepareSpoolOrEnd(folder: string): void {
+  try {
+    prepareSpool(folder)
+  } catch (error) {
+    process.stderr.write(
+      `gateway: usage cannot be kept in ${folder} while the database is away (${(error as Error).message}): set SLUICE_DATA_DIR to a folder that can be written\n`
+    )
     process.exit(exitCodeOfBadConfiguration)
   }
 }

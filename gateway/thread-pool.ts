@@ -1,10 +1,14 @@
 // The worker threads as the main thread sees them: started together, told things together, and ended together. It knows
-// which of them have applied a change, so that "applied" means: in force on every thread.
+// which of them have applied a change, so that "applied" means: in force on every thread; and which have handed over
+// their usage, so that "complete until" means: on every thread.
 import { Worker } from 'node:worker_threads'
 import type { Config } from './config.ts'
+import { Milestone } from './milestone.ts'
 import type { Family } from './telemetry/counters.ts'
 import { createCounterMemory } from './telemetry/counters.ts'
 import type { Metrics } from './telemetry/metrics.ts'
+import type { SealedBank } from './telemetry/usage/columns.ts'
+import type { FailedCall } from './telemetry/usage/samples.ts'
 import type { ThreadData, ToMain, ToThread } from './threads.ts'
 
 export interface ThreadPoolDeps {
@@ -12,20 +16,25 @@ export interface ThreadPoolDeps {
   readonly limitMemory: SharedArrayBuffer
   readonly metrics: Metrics
   readonly lookUp: (secret: string, answer: (message: ToThread) => void) => void
+  readonly onUsage: (bank: SealedBank) => void
+  readonly onFailedCalls: (calls: readonly FailedCall[]) => void
   /** A thread has ended by itself, or is about to because of a bug: the process cannot go on without it. */
   readonly onDeath: (threadNumber: number, error: unknown) => void
 }
 
 interface Thread {
   readonly worker: Worker
-  appliedId: number
   readonly ended: Promise<void>
+  /** Calls that it has recorded, up to the last that it handed over. */
+  recorded: number
 }
 
 export class ThreadPool {
   readonly #deps: ThreadPoolDeps
   readonly #threads: Thread[] = []
-  #waiting: { upTo: number; resolve: () => void }[] = []
+  readonly #changes = new Milestone()
+  readonly #seals = new Milestone()
+  #sealRound = 0
   #isDraining = false
 
   constructor(deps: ThreadPoolDeps) {
@@ -46,8 +55,19 @@ export class ThreadPool {
 
   /** Resolves when every thread has applied everything up to this change. */
   async applied(upTo: number): Promise<void> {
-    if (this.#appliedId() >= upTo) return
-    await new Promise<void>((resolve) => this.#waiting.push({ upTo, resolve }))
+    await this.#changes.reached(upTo)
+  }
+
+  /** Resolves when every thread has handed over what it had counted when it was asked. */
+  async seal(): Promise<void> {
+    this.#sealRound++
+    this.tell({ kind: 'seal', round: this.#sealRound })
+    await this.#seals.reached(this.#sealRound)
+  }
+
+  /** Calls that the threads have recorded in all, up to the last that each handed over. */
+  get recorded(): number {
+    return this.#threads.reduce((sum, { recorded }) => sum + recorded, 0)
   }
 
   /** Starts the end of every thread and resolves when all have ended. */
@@ -64,14 +84,15 @@ export class ThreadPool {
     const data: ThreadData = { config, threadNumber, limitMemory, counterMemory }
     const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: data })
     const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()))
-    const thread: Thread = { worker, appliedId: -1, ended }
-    this.#threads[threadNumber] = thread
+    this.#threads[threadNumber] = { worker, ended, recorded: 0 }
+    this.#changes.add(threadNumber)
+    this.#seals.add(threadNumber)
     return new Promise((resolve, reject) => {
       worker.on('message', (message: ToMain) => {
         if (message.kind === 'listening') resolve()
         else if (message.kind === 'listen-failed') reject(new Error('a thread cannot listen'))
         else if (message.kind === 'bug') this.#lose(threadNumber, message.bug)
-        else this.#hear(threadNumber, thread, message)
+        else this.#hear(threadNumber, message)
       })
       worker.once('error', (error) => {
         reject(error)
@@ -79,9 +100,9 @@ export class ThreadPool {
       })
       worker.once('exit', (code) => {
         this.#lose(threadNumber, new Error(`exit code ${code}`))
-        // A thread that has ended serves nothing, old or new: nobody need wait for it.
-        thread.appliedId = Infinity
-        this.#release()
+        // A thread that has ended serves nothing, old or new, and has handed over what it had: nobody need wait for it.
+        this.#changes.reach(threadNumber, Infinity)
+        this.#seals.reach(threadNumber, Infinity)
       })
     })
   }
@@ -93,14 +114,31 @@ export class ThreadPool {
     this.#deps.onDeath(threadNumber, error)
   }
 
-  #hear(threadNumber: number, thread: Thread, message: ToMain): void {
+  #hear(
+    threadNumber: number,
+    message: Exclude<ToMain, { kind: 'listening' | 'listen-failed' | 'bug' }>
+  ): void {
+    const thread = this.#threads[threadNumber]
+    if (thread === undefined) return
     switch (message.kind) {
       case 'lookup':
         this.#deps.lookUp(message.secret, (answer) => thread.worker.postMessage(answer))
         break
       case 'applied':
-        thread.appliedId = message.upTo
-        this.#release()
+        this.#changes.reach(threadNumber, message.upTo)
+        break
+      case 'usage':
+        thread.recorded = message.bank.recorded
+        this.#deps.onUsage(message.bank)
+        break
+      case 'failed-calls':
+        this.#deps.onFailedCalls(message.calls)
+        break
+      case 'sealed':
+        this.#seals.reach(threadNumber, message.round)
+        break
+      case 'method':
+        this.tell(message)
         break
       case 'series': {
         const { index, family, labels } = message
@@ -108,16 +146,5 @@ export class ThreadPool {
         break
       }
     }
-  }
-
-  #appliedId(): number {
-    return Math.min(...this.#threads.map(({ appliedId }) => appliedId))
-  }
-
-  #release(): void {
-    const appliedId = this.#appliedId()
-    const due = this.#waiting.filter(({ upTo }) => upTo <= appliedId)
-    this.#waiting = this.#waiting.filter(({ upTo }) => upTo > appliedId)
-    for (const { resolve } of due) resolve()
   }
 }

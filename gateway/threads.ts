@@ -3,6 +3,8 @@
 // already read after that change.
 import type { Config } from './config.ts'
 import type { ChangeNotice, KeyRecord } from './keys/key-record.ts'
+import type { SealedBank } from './telemetry/usage/columns.ts'
+import type { FailedCall } from './telemetry/usage/samples.ts'
 
 export interface ChainRecord {
   readonly id: string
@@ -27,6 +29,10 @@ export type ToThread =
       readonly changes: readonly ChangeNotice[] | 'everything'
       readonly upTo: number
     }
+  /** Hand over what was counted; answered by `sealed` with the same number. */
+  | { readonly kind: 'seal'; readonly round: number }
+  /** A node has answered this method on another thread. */
+  | { readonly kind: 'method'; readonly chainId: string; readonly method: string }
   | { readonly kind: 'drain' }
 
 export type ToMain =
@@ -36,6 +42,10 @@ export type ToMain =
   | { readonly kind: 'bug'; readonly bug: Error }
   | { readonly kind: 'lookup'; readonly secret: string }
   | { readonly kind: 'applied'; readonly upTo: number }
+  | { readonly kind: 'usage'; readonly bank: SealedBank }
+  | { readonly kind: 'failed-calls'; readonly calls: readonly FailedCall[] }
+  | { readonly kind: 'sealed'; readonly round: number }
+  | { readonly kind: 'method'; readonly chainId: string; readonly method: string }
   | {
       readonly kind: 'series'
       readonly index: number

@@ -22,6 +22,8 @@ import { Counters } from './telemetry/counters.ts'
 import { createExchangeLog } from './telemetry/exchange-log.ts'
 import { createLog } from './telemetry/log.ts'
 import { ThreadMetrics } from './telemetry/thread-metrics.ts'
+import { UsageBank } from './telemetry/usage/bank.ts'
+import { FailedCalls } from './telemetry/usage/samples.ts'
 import type { ThreadData, ToMain, ToThread } from './threads.ts'
 import { Chains } from './upstreams/chains.ts'
 import { RetryBudget } from './upstreams/retry-budget.ts'
@@ -44,6 +46,10 @@ const counters = new Counters(counterMemory, (index, family, labels) =>
 const metrics = new ThreadMetrics(counters)
 const failures = createFailures(config.QUOTA_STATUS)
 const deadlines = new Deadlines(config.UPSTREAM_TIMEOUT_MS)
+const usage = new UsageBank(clock, (bank) =>
+  main.postMessage({ kind: 'usage', bank } satisfies ToMain, [bank.values.buffer as ArrayBuffer])
+)
+const failedCalls = new FailedCalls(clock, config.FAILED_CALLS_PER_SECOND_MAX)
 
 const keys = new KeyCache({
   clock,
@@ -60,6 +66,7 @@ const keys = new KeyCache({
 
 const chains = new Chains({
   metrics,
+  onMethodLearned: (chainId, method) => tell({ kind: 'method', chainId, method }),
   onUnusable: (id, error) => log.error({ id, err: error }, 'a chain or an upstream is unusable'),
   limits: {
     connectionsMax: config.UPSTREAM_CONNECTIONS_MAX,
@@ -77,7 +84,17 @@ const collect = createCollect({
   bodiesBytesMax: config.REQUEST_BODIES_BYTES_MAX,
   batchItemsMax: config.BATCH_ITEMS_MAX
 })
-const settle = createSettle({ clock, deadlines, metrics, releaseBody: collect.release })
+const isRecording = config.USAGE_RECORDING === 'on'
+const settle = createSettle({
+  clock,
+  deadlines,
+  metrics,
+  releaseBody: collect.release,
+  recordUsage: isRecording
+    ? (key, entry, nowMs) => usage.record(key, entry, nowMs)
+    : () => undefined,
+  noteFailedCall: (exchange, failing) => failedCalls.note(exchange, failing)
+})
 
 const pipeline = new Pipeline({
   failures,
@@ -140,11 +157,25 @@ main.on('message', (message: ToThread) => {
       keys.apply(message.changes)
       tell({ kind: 'applied', upTo: message.upTo })
       break
+    case 'method':
+      chains.learn(message.chainId, message.method)
+      break
+    case 'seal':
+      seal()
+      tell({ kind: 'sealed', round: message.round })
+      break
     case 'drain':
       drain()
       break
   }
 })
+
+/** Hands over what was counted. */
+function seal(): void {
+  usage.seal()
+  const calls = failedCalls.take()
+  if (calls.length > 0) tell({ kind: 'failed-calls', calls })
+}
 
 /** Ends the thread when nothing is under way any more, or when the time for it is over. */
 function drain(): void {
@@ -166,6 +197,7 @@ function end(): void {
   // this: process.exit with a uWS loop open aborts the process.
   app.close()
   void chains.destroy()
+  seal()
   main.close()
 }
 

@@ -18,8 +18,8 @@ import { Setback } from './setback.ts'
 const markerName = '.sluice'
 const markerText =
   'Everything in this folder was made by Sluice; it can be deleted while nothing of it runs.\n'
-/** What a control plane leaves when it runs on its own with the same folder. */
-const namesOfOurs = new Set(['outbox'])
+/** What a control plane or a gateway leaves when it runs on its own with the same folder. */
+const namesOfOurs = new Set(['outbox', 'usage-spool'])
 
 export interface DataFolder {
   path: string

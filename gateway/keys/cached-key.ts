@@ -24,6 +24,9 @@ export class CachedKey {
   readonly allowedIps: BlockList | null
   /** Indexes of this key's counters by HTTP status, filled by telemetry when first needed. */
   readonly counterByStatus = new Map<number, number>()
+  /** Where the usage bank of that number counts this key's methods; kept by telemetry/usage-bank. */
+  usageBank = 0
+  readonly usageRows = new Map<string, number>()
 
   constructor(record: KeyRecord) {
     this.record = record

@@ -4,7 +4,7 @@
 // Each boot of a gateway owns its rows (scope, day, boot) and writes absolute figures: writing one again after a commit
 // whose outcome was lost changes nothing. What others used is the sum of their rows; the difference to the last sum is
 // added to the slot. With G gateways a quota can be exceeded by at most what G − 1 of them admit in one interval.
-import { and, inArray, lt, ne, sql } from 'drizzle-orm'
+import { and, inArray, ne, sql } from 'drizzle-orm'
 import type { Database } from '../../drizzle/client.ts'
 import { quotaUsage } from '../../drizzle/schema/index.ts'
 import type { Clock } from '../clock.ts'
@@ -25,8 +25,6 @@ export interface QuotaLedgerDeps {
 const intervalMs = 1000
 /** Rows in one statement. */
 const rowsPerStatement = 500
-/** Days for which rows are kept. */
-const daysKept = 7
 
 interface Account {
   day: number
@@ -165,12 +163,6 @@ export class QuotaLedger {
       addUsed(words, slot, BigInt(others - account.others), account.day)
       account.others = others
     }
-  }
-
-  /** Removes the rows of days long past, a piece at a time. */
-  async removeOld(): Promise<void> {
-    const oldest = dateOf(Math.floor(this.#deps.clock.wallMs() / 86_400_000) - daysKept)
-    await this.#deps.database.orm.delete(quotaUsage).where(lt(quotaUsage.day, oldest)).limit(10_000)
   }
 }
 

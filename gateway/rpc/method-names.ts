@@ -1,44 +1,35 @@
-// The method names that metrics may carry as a label. A client can send any name, and a label for each would let it
-// fill this table, and the memory of every Prometheus that scrapes us, with junk. So only a node vouches for a name: it
-// is learned from the first answer to it that is a result, which no invented method ever gets.
+// The method names that metrics may carry as a label and usage as a row. A client can send any name, and keeping each
+// would let it fill our tables, and the memory of every Prometheus that scrapes us, with junk. So only the operator (by a
+// weight) or a node vouches for a name: it is learned from the first answer that is a result, which no invented method
+// ever gets.
 
 /** What every method is called that is not known. The underscore keeps it apart from any real one. */
 export const otherMethod = '_other'
 
 export interface MethodNames {
-  /** The name itself when it is known, else `_other`. */
+  /** The name itself when it is known, always the same string, else `_other`. */
   nameOf(method: string): string
-  /**
-   * Makes a name known when `answer`, the whole body of the answer to a single call of it, is a result. May be called
-   * for every answer: for a known name, and when the table is full, it costs one look-up.
-   */
-  learn(method: string, answer: Buffer): void
+  /** Whether the name could become known: it looks like one, is not known yet, and there is room. */
+  isNews(method: string): boolean
+  /** Makes a name known when it is news. Returns whether it was. */
+  learn(method: string): boolean
 }
 
-// Parsing this much takes half a millisecond, once per name: a call that was answered with more teaches nothing.
-const answerBytesMax = 65_536
 const plausibleName = /^[A-Za-z][A-Za-z0-9_.:/-]{0,63}$/
 
 /** @param namesMax how many names can become known, and so the label values that metrics can have; later ones stay `_other`. */
 export function createMethodNames(namesMax = 256): MethodNames {
-  const names = new Set<string>()
+  // A name to itself: the string that is kept has its hash already, the client's has not.
+  const names = new Map<string, string>()
+  const isNews = (method: string) =>
+    names.size < namesMax && !names.has(method) && plausibleName.test(method)
   return {
-    nameOf: (method) => (names.has(method) ? method : otherMethod),
-    learn(method, answer) {
-      if (names.size >= namesMax || names.has(method)) return
-      if (plausibleName.test(method) && isResult(answer)) names.add(method)
+    nameOf: (method) => names.get(method) ?? otherMethod,
+    isNews,
+    learn(method) {
+      const news = isNews(method)
+      if (news) names.set(method, method)
+      return news
     }
-  }
-}
-
-/** Some nodes send `"error": null` beside the result. */
-function isResult(answer: Buffer): boolean {
-  if (answer.length > answerBytesMax) return false
-  try {
-    const parsed: unknown = JSON.parse(answer.toString())
-    if (typeof parsed !== 'object' || parsed === null || !('result' in parsed)) return false
-    return !('error' in parsed) || parsed.error === null
-  } catch {
-    return false
   }
 }

@@ -23,8 +23,10 @@ export function createCharge({ failures, clock, words }: ChargeDeps): Charge {
     const failure = assess(exchange)
     if (failure !== null) return failure
     const allowances = exchange.key?.allowances ?? []
-    if (allowances.length === 0 || exchange.cost === 0) return null
-    return chargeAll(exchange, allowances)
+    const isFree = allowances.length === 0 || exchange.cost === 0
+    const refusal = isFree ? null : chargeAll(exchange, allowances)
+    exchange.isCharged = refusal === null
+    return refusal
   }
 
   /** Finds the cost, and the calls that the endpoint does not allow. */

@@ -5,6 +5,7 @@ import type { Clock } from '../clock.ts'
 import type { Deadlines } from '../deadlines.ts'
 import { type Failure, type Failures, statusLineOf } from '../errors.ts'
 import type { Exchange } from '../exchange.ts'
+import { mayHoldError, openAnswer, readVerdicts } from '../rpc/answer.ts'
 import { mergeAnswers } from '../rpc/batch.ts'
 import { callErrors, errorAnswer } from '../rpc/error-answer.ts'
 import type { AnswerHeaders } from '../upstreams/pool.ts'
@@ -63,6 +64,8 @@ export class Respond {
     exchange.status = failure.status
     const { body, scan, mustClose, res } = exchange
     const text = errorAnswer(failure, exchange, body, scan)
+    const length = Buffer.byteLength(text)
+    exchange.bytesOut = exchange.method === 'HEAD' ? 0 : length
     res.cork(() => {
       res.writeStatus(failure.statusLine)
       writeOwnHeaders(exchange)
@@ -70,7 +73,7 @@ export class Respond {
       if (failure === this.#deps.failures.rate_limited) writeRateLimit(exchange)
       if (failure.status === 503) res.writeHeader('Retry-After', '01')
       if (mustClose) res.end(exchange.method === 'HEAD' ? '' : text, true)
-      else if (exchange.method === 'HEAD') endWithoutBody(res, Buffer.byteLength(text))
+      else if (exchange.method === 'HEAD') endWithoutBody(res, length)
       else res.end(text)
     })
     this.#finish(exchange)
@@ -94,13 +97,15 @@ export class Respond {
   answerRefusedCalls(exchange: Exchange): void {
     exchange.status = 200
     const errors = ownErrors(exchange)
+    // A batch of nothing but notifications is answered with nothing (JSON-RPC 2.0, section 6).
+    const text = errors.length === 0 ? '' : arrayOf(errors)
+    exchange.bytesOut = Buffer.byteLength(text)
     const { res } = exchange
     res.cork(() => {
       res.writeStatus('200 OK')
       writeOwnHeaders(exchange)
       res.writeHeader('Content-Type', 'application/json')
-      // A batch of nothing but notifications is answered with nothing (JSON-RPC 2.0, section 6).
-      res.end(errors.length === 0 ? '' : arrayOf(errors))
+      res.end(text)
     })
     this.#finish(exchange)
   }
@@ -142,7 +147,7 @@ export class Respond {
   #endWhole(exchange: Exchange): void {
     const { res, answerHeaders } = exchange
     const body = this.#wholeAnswer(exchange)
-    learnMethod(exchange, body)
+    exchange.bytesOut = hasNoBody(exchange) ? 0 : body.length
     res.cork(() => {
       // uWS writes 200 by itself.
       if (exchange.status !== 200) res.writeStatus(statusLineOf(exchange.status))
@@ -160,6 +165,7 @@ export class Respond {
     const [first] = answerPieces
     const body =
       first !== undefined && answerPieces.length === 1 ? first : Buffer.concat(answerPieces)
+    judge(exchange, body)
     if (exchange.refusedCalls === null) return body
     const errors = ownErrors(exchange)
     if (errors.length > 0 && exchange.status === 204) exchange.status = 200
@@ -187,6 +193,7 @@ export class Respond {
   #writePiece(exchange: Exchange, bytes: Buffer): void {
     const { res, controller, answerLength } = exchange
     this.#deps.deadlines.renew(exchange, this.#deps.clock.nowMs())
+    exchange.bytesOut += bytes.length
     let isTaken = true
     let isDone = false
     res.cork(() => {
@@ -291,9 +298,19 @@ function ownErrors(exchange: Exchange): Buffer[] {
 
 const arrayOf = (objects: readonly Buffer[]): string => `[${objects.join(',')}]`
 
-/** A method that an upstream has answered is a real one, and may be a label in the metrics. */
-function learnMethod({ chain, scan, status, refusedCalls }: Exchange, answer: Buffer): void {
-  if (chain === null || scan === null || scan.isBatch || status !== 200) return
-  const [call] = scan.calls
-  if (call !== undefined && refusedCalls === null) chain.methodNames.learn(call.method, answer)
+/** Finds out which calls the node has failed, and which of their methods it knows: those may be named in metrics. */
+function judge(exchange: Exchange, answer: Buffer): void {
+  const { chain, scan, status, body, refusedCalls, answerHeaders } = exchange
+  if (chain === null || scan === null || body === null) return
+  const { methodNames } = chain
+  const opened = openAnswer(answer, String(answerHeaders?.['content-encoding'] ?? ''))
+  if (opened === null) return
+  const hasNews = status === 200 && scan.calls.some(({ method }) => methodNames.isNews(method))
+  if (!hasNews && !mayHoldError(opened)) return
+  const isSent = (index: number) => refusedCalls === null || !refusedCalls.has(index)
+  exchange.verdicts = readVerdicts(opened, body, scan, isSent)
+  if (!hasNews) return
+  for (const [index, verdict] of exchange.verdicts) {
+    if (verdict === 'result') chain.learn(scan.calls[index]?.method ?? '')
+  }
 }

@@ -10,7 +10,9 @@ export interface Chain {
   readonly name: string
   readonly kind: ChainRecord['kind']
   readonly weights: Weights
-  readonly methodNames: MethodNames
+  readonly methodNames: Pick<MethodNames, 'nameOf' | 'isNews'>
+  /** The node has answered this method with a result. */
+  readonly learn: (method: string) => void
   readonly metrics: ChainMetrics
   /** The upstreams that can be asked, in order. */
   readonly upstreams: readonly UpstreamPool[]
@@ -19,6 +21,8 @@ export interface Chain {
 export interface ChainsDeps {
   readonly limits: UpstreamLimits
   readonly metrics: ThreadMetrics
+  /** A node has answered this method for the first time on this thread. */
+  readonly onMethodLearned: (chainId: string, method: string) => void
   /** A chain or an upstream of this id cannot be used, and why: it is left out, the others serve. */
   readonly onUnusable: (id: string, error: unknown) => void
 }
@@ -52,6 +56,11 @@ export class Chains {
     }
   }
 
+  /** Another thread has learned it. */
+  learn(chainId: string, method: string): void {
+    this.#namesOf(chainId).learn(method)
+  }
+
   async destroy(): Promise<void> {
     await Promise.all([...this.#pools.values()].map(({ pool }) => pool.destroy()))
   }
@@ -67,19 +76,27 @@ export class Chains {
 
   #chainOf(record: ChainRecord, before: ReadonlyMap<string, OpenPool>): Chain {
     const { id, name, kind, methodWeights, upstreams } = record
-    let methodNames = this.#methodNames.get(id)
-    if (methodNames === undefined) {
-      methodNames = createMethodNames()
-      this.#methodNames.set(id, methodNames)
-    }
+    const methodNames = this.#namesOf(id)
+    for (const method of Object.keys(methodWeights)) methodNames.learn(method)
     return {
       name,
       kind,
       methodNames,
+      learn: (method) => {
+        if (methodNames.learn(method)) this.#deps.onMethodLearned(id, method)
+      },
       weights: createWeights(methodWeights),
       metrics: this.#deps.metrics.forChain(name),
       upstreams: upstreams.flatMap((upstream) => this.#poolOf(name, upstream, before))
     }
+  }
+
+  #namesOf(chainId: string): MethodNames {
+    const known = this.#methodNames.get(chainId)
+    if (known !== undefined) return known
+    const names = createMethodNames()
+    this.#methodNames.set(chainId, names)
+    return names
   }
 
   #poolOf(

@@ -32,6 +32,7 @@ export async function startPlanes(options: PlaneOptions): Promise<Child[]> {
     GATEWAY_ADMIN_HOST: config.GATEWAY_ADMIN_HOST,
     GATEWAY_ADMIN_PORT: config.GATEWAY_ADMIN_PORT,
     GATEWAY_THREADS: config.GATEWAY_THREADS,
+    SLUICE_DATA_DIR: config.SLUICE_DATA_DIR,
     DRAIN_DELAY_MS: 0,
     DRAIN_TIMEOUT_MS: drainMs
   }

@@ -106,7 +106,7 @@ const allowed = [
   ['gateway/main.ts', '../drizzle/client.ts'],
   ['gateway/keys/key-directory.ts', '../../drizzle/client.ts'],
   ['gateway/keys/change-feed.ts', 'drizzle-orm'],
-  ['gateway/telemetry/usage.ts', '../../drizzle/client.ts'],
+  ['gateway/telemetry/usage/ledger.ts', '../../../drizzle/client.ts'],
   ['gateway/limits/quota-ledger.ts', '../../drizzle/client.ts'],
   ['gateway/config.ts', '../drizzle/environment.ts'],
   ['gateway/worker.ts', '../drizzle/api-key.ts'],

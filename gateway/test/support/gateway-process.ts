@@ -1,11 +1,15 @@
 // A real gateway in a process of its own, on free ports, with a real database.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 
 const mainFile = join(import.meta.dirname, '../../main.ts')
+const dataFolder = mkdtempSync(join(tmpdir(), 'sluice-gateway-'))
+process.on('exit', () => rmSync(dataFolder, { recursive: true, force: true }))
 export const testSecretKey = Buffer.alloc(32, 7).toString('base64')
 
 export interface GatewayProcess {
@@ -40,6 +44,7 @@ export async function startGateway({ databaseUrl, env = {}, ready = true }: Gate
       GATEWAY_PORT: String(port),
       GATEWAY_ADMIN_PORT: String(adminPort),
       GATEWAY_THREADS: '1',
+      SLUICE_DATA_DIR: dataFolder,
       DRAIN_DELAY_MS: '0',
       DRAIN_TIMEOUT_MS: '5000',
       ...env
