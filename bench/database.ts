@@ -1,9 +1,8 @@
 // Databases for the bench: a server (the one that TEST_DATABASE_URL names, else a private one in .data-bench), and on it
-// one database for each start of a contestant, made and dropped again. Its name says whose it is, should a bench be killed.
+// one database for each start of a gateway, made and dropped again. Its name says whose it is, should a bench be killed.
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import { type Database, openDatabase } from '../drizzle/client.ts'
-import { migrate } from '../drizzle/migrate.ts'
+import { openDatabase } from '../drizzle/client.ts'
 import { createChildProcesses } from '../scripts/child-processes.ts'
 import { projectRoot, readTestDatabaseUrl } from '../scripts/config.ts'
 import { claimDataFolder } from '../scripts/data-folder.ts'
@@ -12,9 +11,8 @@ import { openDatabaseServer } from '../scripts/database/database-server.ts'
 const stopGraceMs = 10_000
 
 export interface BenchDatabase {
-  /** What DATABASE_URL is for a gateway. */
+  /** What DATABASE_URL is for a gateway. Empty: not even migrated. */
   readonly url: string
-  readonly database: Database
   drop(): Promise<void>
 }
 
@@ -70,13 +68,9 @@ async function createDatabase(serverUrl: URL): Promise<BenchDatabase> {
   await server.pool.query(`CREATE DATABASE ${name} CHARACTER SET utf8mb4`)
   const url = new URL(serverUrl)
   url.pathname = `/${name}`
-  const database = openDatabase(url.href, { statementTimeoutMs: 60_000 })
-  await migrate(database)
   return {
     url: url.href,
-    database,
     async drop() {
-      await database.close()
       await server.pool.query(`DROP DATABASE IF EXISTS ${name}`)
       await server.close()
     }

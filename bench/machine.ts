@@ -1,5 +1,6 @@
-// What the figures were measured on, and who runs on which core: what is measured has core 0 for itself, what loads it
-// and what stands behind it share core 1. Without taskset, or with one core, everything floats, and the results say so.
+// What the figures were measured on, and who runs on which core: what is measured has cores for itself, what loads it
+// and what stands behind it share the others. Without taskset, or with one core, everything floats, and the results say
+// so.
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { availableParallelism, cpus, loadavg, release, totalmem, type } from 'node:os'
@@ -18,10 +19,12 @@ export interface Machine {
   readonly unpinnedBecause: string | null
 }
 
-export const cores = { contestant: 0, load: 1 } as const
-export type Core = (typeof cores)[keyof typeof cores]
+export interface Placement {
+  readonly contestant: readonly number[]
+  readonly load: readonly number[]
+}
 
-const measuredPackages = ['@uwsjs/core', 'undici', 'autocannon', 'quick-lru']
+const measuredPackages = ['@uwsjs/core', 'undici', 'quick-lru', '@fastify/http-proxy']
 
 export function describeMachine(): Machine {
   return {
@@ -37,24 +40,29 @@ export function describeMachine(): Machine {
   }
 }
 
-/** `program args…` pinned to a core, where that can be done. */
-export function pinned(core: Core, program: string, args: readonly string[]): [string, string[]] {
+/**
+ * A contestant of so many threads has as many cores, as long as one is left for the load: on two cores, four threads
+ * share one, which still tells what a request costs.
+ */
+export function placementOf(threads: number, cores: number = availableParallelism()): Placement {
+  const owned = Math.max(1, Math.min(threads, cores - 1))
+  const all = Array.from({ length: Math.max(2, cores) }, (_, core) => core)
+  return { contestant: all.slice(0, owned), load: all.slice(owned) }
+}
+
+/** `program args…` pinned to cores, where that can be done. */
+export function pinned(
+  cores: readonly number[],
+  program: string,
+  args: readonly string[]
+): [string, string[]] {
   return unpinnedBecause === null
-    ? ['taskset', ['-c', String(core), program, ...args]]
+    ? ['taskset', ['-c', cores.join(), program, ...args]]
     : [program, [...args]]
 }
 
-const unpinnedBecause = findObstacle()
-
-function findObstacle(): string | null {
-  if (outputOf('taskset', ['-c', `${cores.contestant},${cores.load}`, 'true']) !== null) return null
-  return availableParallelism() < 2
-    ? 'there is only one core'
-    : 'taskset is not installed (util-linux), or cores 0 and 1 are not ours'
-}
-
-/** Null when the program is not there or fails. */
-function outputOf(program: string, args: readonly string[]): string | null {
+/** What a program prints, trimmed; null when it is not there or fails. */
+export function outputOf(program: string, args: readonly string[]): string | null {
   try {
     return execFileSync(program, args, {
       cwd: import.meta.dirname,
@@ -64,6 +72,17 @@ function outputOf(program: string, args: readonly string[]): string | null {
   } catch {
     return null
   }
+}
+
+const unpinnedBecause = findObstacle()
+
+function findObstacle(): string | null {
+  if (availableParallelism() < 2) return 'there is only one core'
+  const all = placementOf(1)
+  const cores = [...all.contestant, ...all.load].join()
+  return outputOf('taskset', ['-c', cores, 'true']) === null
+    ? `taskset is not installed (util-linux), or cores ${cores} are not ours`
+    : null
 }
 
 function versionOf(name: string): string {

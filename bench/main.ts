@@ -1,106 +1,130 @@
-// `npm run bench`: Sluice beside what it is built on, on this machine, now. Contestants take turns, every figure is a
-// median of rounds with its range, and only ratios within one run mean anything on another machine.
+// `npm run bench`: Sluice beside what a user would pick instead, and beside what it is built on, on this machine, now.
+// Contestants take turns, every figure is a median of rounds with its range, and only ratios within one run mean anything
+// on another machine.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
-import { bareProxy } from './contestants/bare-proxy.ts'
+import { projectRoot } from '../scripts/config.ts'
+import { checkOut, comparisonOf, type OtherTree } from './compare.ts'
 import type { Contestant } from './contestants/contestant.ts'
-import { floor } from './contestants/floor.ts'
+import { installed } from './contestants/installed.ts'
+import { bareProxy, fastifyHttpProxy, floor } from './contestants/node-contestant.ts'
 import { createSluice } from './contestants/sluice.ts'
 import { createBenchDatabases } from './database.ts'
 import { describeMachine, type Machine } from './machine.ts'
+import { type Options, readOptions, usageOf } from './options.ts'
 import { stopPrograms } from './program.ts'
-import { figuresOf, type ScenarioResult, tableOf, verdictOf } from './report.ts'
-import { runScenario } from './rounds.ts'
-import { type Scenario, scenarios, targets } from './scenarios.ts'
+import { pageOf } from './report/page.ts'
+import { type Report, recordOf } from './report/record.ts'
+import { tableOf } from './report/table.ts'
+import { runScenario, type ScenarioResult } from './rounds.ts'
+import { scenarios } from './scenarios.ts'
+import { createScratch, type Scratch } from './scratch.ts'
+import { judge, sentenceOf } from './targets.ts'
 
 const say = (line: string) => process.stdout.write(`${line}\n`)
 
-const databases = createBenchDatabases((activity) => say(`  database: ${activity}`))
-const contestants: readonly Contestant[] = [floor, bareProxy, createSluice(databases.create)]
 /** Above it, another process takes enough of two cores to be seen in the figures. */
 const quietLoadAverage = 0.5
-/** Ratios are against this contestant. */
-const base = bareProxy.name
+const exitCodeOfInterrupt = 130
+const resultsFolder = join(import.meta.dirname, 'results')
 
-const usage = `npm run bench -- [options]
-  --scenario <name>     only this one, may be repeated: ${namesOf(scenarios)}
-  --contestant <name>   only this one, may be repeated: ${namesOf(contestants)}
-  --rounds <n>          rounds of each scenario (3)
-  --seconds <n>         measured seconds of each round (4)
-
-Micro-benchmarks of one stage: node bench/stages/<stage>.ts`
-
-interface Plan {
-  readonly scenarios: readonly Scenario[]
-  readonly contestants: readonly Contestant[]
-  readonly rounds: number
-  readonly warmUpSeconds: number
-  readonly measuredSeconds: number
+const databases = createBenchDatabases((activity) => say(`  database: ${activity}`))
+const sluice = createSluice({
+  name: 'sluice',
+  description: 'the gateway with everything on: keys, buckets, quotas, scan, metrics, usage',
+  root: projectRoot,
+  openDatabase: databases.create
+})
+const contestants: readonly Contestant[] = [
+  floor,
+  ...installed.filter(({ name }) => name !== 'caddy'),
+  sluice,
+  bareProxy,
+  ...installed.filter(({ name }) => name === 'caddy'),
+  fastifyHttpProxy
+]
+const choice = {
+  scenarios: scenarios.map(({ name }) => name),
+  usualScenarios: scenarios.filter(({ isUsual }) => isUsual).map(({ name }) => name),
+  contestants: contestants.map(({ name }) => name)
 }
 
-/** Throws TypeError when the command line is wrong. */
-function readPlan(): Plan {
-  const { values } = parseArgs({
-    options: {
-      scenario: { type: 'string', multiple: true, default: [] },
-      contestant: { type: 'string', multiple: true, default: [] },
-      rounds: { type: 'string', default: '3' },
-      seconds: { type: 'string', default: '4' }
-    }
-  })
-  return {
-    scenarios: pick(scenarios, values.scenario, 'scenario'),
-    contestants: pick(contestants, values.contestant, 'contestant'),
-    rounds: positive(values.rounds, '--rounds'),
-    warmUpSeconds: 3,
-    measuredSeconds: positive(values.seconds, '--seconds')
-  }
-}
-
-interface Named {
-  readonly name: string
-}
-
-/** Those that are named; all when none is. */
-function pick<T extends Named>(all: readonly T[], names: readonly string[], kind: string) {
-  const unknown = names.find((name) => !all.some((one) => one.name === name))
-  if (unknown !== undefined) {
-    throw new TypeError(`there is no ${kind} called ${unknown}, only ${namesOf(all)}`)
-  }
-  return names.length === 0 ? all : all.filter((one) => names.includes(one.name))
-}
-
-function namesOf(all: readonly Named[]): string {
-  return all.map(({ name }) => name).join(', ')
-}
-
-function positive(text: string, name: string): number {
-  if (!/^[1-9]\d{0,3}$/.test(text)) throw new TypeError(`${name} takes a number from 1 to 9999`)
-  return Number(text)
-}
-
-async function run(plan: Plan): Promise<void> {
+async function runMatrix(options: Options, scratch: Scratch): Promise<void> {
   const machine = describeMachine()
-  say(headingOf(machine, plan))
-  const results: ScenarioResult[] = []
-  for (const scenario of plan.scenarios) {
-    say(`\n${scenario.name}`)
-    const result = { scenario, rounds: await runScenario(scenario, plan.contestants, plan, say) }
-    results.push(result)
-    say(`\n${tableOf(result, base)}`)
-  }
-  for (const target of targets) {
-    const verdict = verdictOf(target, results)
-    if (verdict !== null) say(`\n${verdict}`)
-  }
-  say(`\nevery round: ${writeResults(machine, plan, results)}`)
+  const entered = contestants.filter(({ name }) => options.contestants.includes(name))
+  say(headingOf(machine, options))
+  const results = await runScenarios(options, entered, scratch, (result) => {
+    say(`\n${tableOf(result, sluice.name)}`)
+  })
+  const verdicts = judge(results)
+  if (verdicts.length > 0) say('')
+  for (const verdict of verdicts) say(sentenceOf(verdict))
+  const paths = writeReport(
+    {
+      finishedAt: new Date(),
+      command: ['npm run bench --', ...process.argv.slice(2)].join(' '),
+      machine,
+      rounds: options.rounds,
+      measuredSeconds: options.measuredSeconds,
+      contestants: entered.map((one) => ({
+        name: one.name,
+        description: one.description,
+        version: one.version()
+      })),
+      results,
+      verdicts,
+      base: sluice.name
+    },
+    options.resultsFolder ?? resultsFolder
+  )
+  say(`\nevery round: ${paths.json}\ncharts: ${paths.html}`)
 }
 
-function headingOf(machine: Machine, plan: Plan): string {
+async function runComparison(ref: string, options: Options, scratch: Scratch): Promise<void> {
+  let other: OtherTree | null = null
+  try {
+    other = checkOut(ref, scratch.folder)
+    const theirs = createSluice({
+      name: other.commit,
+      description: `the gateway of ${ref}`,
+      root: other.root,
+      openDatabase: databases.create
+    })
+    say(headingOf(describeMachine(), options))
+    say(`this tree against ${other.commit} (${ref})`)
+    if (!other.hasOurDependencies) {
+      say('package.json differs: BOTH run with the dependencies of this tree')
+    }
+    await runScenarios(options, [sluice, theirs], scratch, (result) => {
+      say(`\n${tableOf(result, theirs.name)}`)
+      say(`\n${comparisonOf(result, sluice.name, theirs.name)}`)
+    })
+  } finally {
+    other?.remove()
+  }
+}
+
+async function runScenarios(
+  options: Options,
+  entered: readonly Contestant[],
+  scratch: Scratch,
+  onResult: (result: ScenarioResult) => void
+): Promise<ScenarioResult[]> {
+  const results: ScenarioResult[] = []
+  for (const scenario of scenarios.filter(({ name }) => options.scenarios.includes(name))) {
+    say(`\n${scenario.name}: ${scenario.description}`)
+    const folder = join(scratch.folder, scenario.name)
+    const result = await runScenario(scenario, entered, options, { folder, say })
+    results.push(result)
+    onResult(result)
+  }
+  return results
+}
+
+function headingOf(machine: Machine, { rounds, measuredSeconds }: Options): string {
   const placement =
     machine.unpinnedBecause === null
-      ? 'contestant pinned to core 0, load generator and upstream to core 1'
+      ? 'contestant on core 0 (of several threads: on all but the last), load generator and upstream on the rest'
       : `NOT pinned to cores: ${machine.unpinnedBecause}. Expect more noise`
   const neighbours =
     machine.loadAverage < quietLoadAverage
@@ -110,39 +134,32 @@ function headingOf(machine: Machine, plan: Plan): string {
     `${machine.processor}, ${machine.cores} cores, ${machine.memoryGb} GB, ${machine.system}, Node ${machine.node}`,
     placement,
     ...neighbours,
-    `${plan.rounds} rounds of ${plan.measuredSeconds} s each, median (range); CPU ratio per round against ${base}`
+    `${rounds} rounds of ${measuredSeconds} s each, median (range)`
   ].join('\n')
 }
 
-/** Returns the path of the file. */
-function writeResults(machine: Machine, plan: Plan, results: readonly ScenarioResult[]): string {
-  const finishedAt = new Date().toISOString()
-  const folder = join(import.meta.dirname, 'results')
+function writeReport(report: Report, folder: string): { json: string; html: string } {
   mkdirSync(folder, { recursive: true })
-  const path = join(folder, `${finishedAt.replaceAll(':', '-')}.json`)
-  const { rounds, warmUpSeconds, measuredSeconds } = plan
-  const content = {
-    finishedAt,
-    machine,
-    plan: { rounds, warmUpSeconds, measuredSeconds },
-    contestants: plan.contestants.map(({ name, description }) => ({ name, description })),
-    scenarios: results.map(figuresOf)
-  }
-  writeFileSync(path, `${JSON.stringify(content, null, 2)}\n`)
-  return path
+  const path = join(folder, report.finishedAt.toISOString().replaceAll(':', '-'))
+  const [json, html] = [`${path}.json`, `${path}.html`]
+  writeFileSync(json, `${JSON.stringify(recordOf(report), null, 2)}\n`)
+  writeFileSync(html, pageOf(report))
+  return { json, html }
 }
 
-function readPlanOrExplain(): Plan | null {
-  try {
-    return readPlan()
-  } catch (error) {
-    process.stderr.write(`${(error as Error).message}\n\n${usage}\n`)
-    return null
+function showPeers(): void {
+  for (const { name, description, findObstacle, version } of contestants) {
+    const state = findObstacle() ?? `found${version() === null ? '' : `: ${version()}`}`
+    say(`${name.padEnd(20)} ${state}\n${' '.repeat(20)} ${description}`)
   }
+  const missing = installed.filter((one) => one.findObstacle() !== null)
+  const packages = [...new Set(missing.flatMap((one) => one.packages))]
+  if (packages.length > 0)
+    say(`\nFor all of them, on Debian: apt-get install ${packages.join(' ')}`)
 }
 
 /** A signal only ends the programs: whoever waits for one of them then fails, and everything unwinds as after any failure. */
-async function runUntilSignal(plan: Plan): Promise<void> {
+async function runUntilSignal(work: (scratch: Scratch) => Promise<void>): Promise<void> {
   let isInterrupted = false
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
@@ -150,17 +167,40 @@ async function runUntilSignal(plan: Plan): Promise<void> {
       void stopPrograms()
     })
   }
+  const scratch = createScratch()
   try {
-    await run(plan)
+    await work(scratch)
   } catch (error) {
-    if (!isInterrupted) throw error
-    process.exitCode = 130
+    if (isInterrupted) process.exitCode = exitCodeOfInterrupt
+    else {
+      process.stderr.write(`${(error as Error).message}\n`)
+      process.exitCode = 1
+    }
   } finally {
     await stopPrograms()
     await databases.stop()
+    scratch.remove()
   }
 }
 
-const plan = readPlanOrExplain()
-if (plan === null) process.exitCode = 2
-else await runUntilSignal(plan)
+function readOptionsOrExplain(): Options | null {
+  try {
+    return readOptions(process.argv.slice(2), choice)
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n\n${usageOf(choice)}\n`)
+    return null
+  }
+}
+
+const options = readOptionsOrExplain()
+if (options === null) process.exitCode = 2
+else if (options.task === 'help') say(usageOf(choice))
+else if (options.task === 'peers') showPeers()
+else {
+  const { compareWith } = options
+  await runUntilSignal((scratch) =>
+    compareWith === null
+      ? runMatrix(options, scratch)
+      : runComparison(compareWith, options, scratch)
+  )
+}

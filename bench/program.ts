@@ -1,44 +1,77 @@
-// A program of the bench, in a process of its own on a core of its own. It ends with us: on `stop`, on an error, on
-// Ctrl-C, and, because it holds the other end of a channel, even when we are killed.
+// A program of the bench, in a process of its own on cores of its own. It ends with us: on `stop`, on an error, on
+// Ctrl-C, and, if it is one of ours, even when we are killed, because it holds the other end of a channel.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { childEnvironment } from '../scripts/config.ts'
-import { type Core, pinned } from './machine.ts'
+import { pinned } from './machine.ts'
 
 const stopTimeoutMs = 10_000
 
 export interface Program {
   readonly name: string
   readonly pid: number
-  /** Its first message (see reportToBench). Rejects when it ends without one. */
-  readonly firstMessage: Promise<unknown>
   /** Rejects when it ends by itself. */
   readonly failure: Promise<never>
   /** May be called again: it is asked to end once, since a second SIGTERM means "now, whatever is under way". */
   stop(): Promise<void>
 }
 
-export interface ProgramOptions {
-  /** From this folder. */
-  readonly file: string
+export interface NodeProgram extends Program {
+  /** Its first message (see reportToBench). Rejects when it ends without one. */
+  readonly firstMessage: Promise<unknown>
+  send(message: object): void
+}
+
+interface Surroundings {
   readonly args?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
-  readonly core: Core
+  readonly cores: readonly number[]
 }
 
 const running = new Set<Program>()
 
-/** Starts `node file args…`. What it prints goes to our standard error. */
-export async function startProgram(options: ProgramOptions): Promise<Program> {
-  const name = options.file
-  const [command, args] = pinned(options.core, process.execPath, [
+/** Starts `node file args…`, the file as seen from this folder. What it prints goes to our standard error. */
+export async function startNode(
+  options: Surroundings & { readonly file: string; readonly nodeOptions?: readonly string[] }
+): Promise<NodeProgram> {
+  const args = [
+    ...(options.nodeOptions ?? []),
     join(import.meta.dirname, options.file),
     ...(options.args ?? [])
+  ]
+  const [child, program] = await start(options.file, process.execPath, { ...options, args }, true)
+  const firstMessage = Promise.race([
+    once(child, 'message').then(([message]) => message),
+    program.failure
   ])
-  const child = spawn(command, args, {
-    env: childEnvironment(options.env),
-    stdio: ['ignore', process.stderr, 'inherit', 'ipc'],
+  firstMessage.catch(() => undefined)
+  return { ...program, firstMessage, send: (message) => child.send(message) }
+}
+
+/** Starts any other program. What it prints goes to our standard error. */
+export async function startCommand(
+  options: Surroundings & { readonly command: string }
+): Promise<Program> {
+  const [, program] = await start(options.command, options.command, options, false)
+  return program
+}
+
+/** For the end, whatever the end is. */
+export async function stopPrograms(): Promise<void> {
+  await Promise.all([...running].map((program) => program.stop()))
+}
+
+async function start(
+  name: string,
+  file: string,
+  { args = [], env = {}, cores }: Surroundings,
+  hasChannel: boolean
+): Promise<[ChildProcess, Program]> {
+  const [command, commandArgs] = pinned(cores, file, args)
+  const child = spawn(command, commandArgs, {
+    env: childEnvironment(env),
+    stdio: ['ignore', process.stderr, 'inherit', ...(hasChannel ? (['ipc'] as const) : [])],
     // A process group of its own: Ctrl-C reaches us alone, and we end it.
     detached: true
   })
@@ -47,13 +80,10 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
     throw new Error(`${name} ended by itself (${signal ?? `code ${code}`}): its errors are above`)
   })
   failure.catch(() => running.delete(program))
-  const firstMessage = Promise.race([once(child, 'message').then(([message]) => message), failure])
-  firstMessage.catch(() => undefined)
   let stopped: Promise<void> | null = null
   const program: Program = {
     name,
     pid: child.pid as number,
-    firstMessage,
     failure,
     stop() {
       stopped ??= stop(child)
@@ -61,12 +91,7 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
     }
   }
   running.add(program)
-  return program
-}
-
-/** For the end, whatever the end is. */
-export async function stopPrograms(): Promise<void> {
-  await Promise.all([...running].map((program) => program.stop()))
+  return [child, program]
 }
 
 async function stop(child: ChildProcess): Promise<void> {

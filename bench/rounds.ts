@@ -1,75 +1,157 @@
-// One scenario: every contestant is started once, in front of the same upstream, and then measured in turn, round after
-// round. They are all up at once so that a round takes seconds; those that are not being measured are idle.
+// One scenario: every contestant is started once, in front of the same upstream, looked at closely, and then measured in
+// turn, round after round. They are all up at once so that a round takes seconds; those that are not being measured are
+// idle. Every other round goes backwards, so that a machine that slowly warms up favours nobody.
+import { join } from 'node:path'
+import { newApiKey } from '../drizzle/api-key.ts'
 import { findFreePort } from '../scripts/ports.ts'
-import type { Contestant, RunningContestant } from './contestants/contestant.ts'
-import { checkAnswer, type Measurement, measure } from './load.ts'
-import { cores } from './machine.ts'
-import { startProgram } from './program.ts'
-import type { Scenario } from './scenarios.ts'
+import { checkJob } from './check.ts'
+import type { Contestant, RunningContestant, Setup } from './contestants/contestant.ts'
+import { placementOf } from './machine.ts'
+import { type Figures, measure, type Target } from './measurement.ts'
+import { memoryOf } from './memory.ts'
+import { processTreeOf } from './process-tree.ts'
+import { startNode } from './program.ts'
+import { findMismatch, type Scenario } from './scenarios.ts'
 
 export interface Pace {
   /** Each round measures every contestant once, so that a noisy minute hits all of them. */
   readonly rounds: number
-  readonly warmUpSeconds: number
   readonly measuredSeconds: number
+  /** Of the open loop; null is half of what each contestant managed in its first round. */
+  readonly requestsPerSecond: number | null
 }
 
-/** One measurement of each round, by contestant. */
-export type Rounds = ReadonlyMap<string, readonly Measurement[]>
+export interface ScenarioResult {
+  readonly scenario: Scenario
+  /** The figures of each round, by contestant. */
+  readonly rounds: ReadonlyMap<string, readonly Figures[]>
+  /** What each held before the first request, proportional bytes; null where the system does not tell. */
+  readonly idleBytes: ReadonlyMap<string, number | null>
+  /** Who took no part, and why. */
+  readonly absent: ReadonlyMap<string, string>
+}
+
+export interface Surroundings {
+  /** For what contestants need on disk. */
+  readonly folder: string
+  readonly say: (line: string) => void
+}
+
+interface Entrant extends Target {
+  readonly contestant: Contestant
+  readonly running: RunningContestant
+}
+
+/** Unknown keys that a flood has; some ten thousand a second are new to a gateway for the seconds that it lasts. */
+const floodKeys = 50_000
 
 export async function runScenario(
   scenario: Scenario,
   contestants: readonly Contestant[],
   pace: Pace,
-  say: (line: string) => void
-): Promise<Rounds> {
+  { folder, say }: Surroundings
+): Promise<ScenarioResult> {
+  const absent = new Map<string, string>()
   const upstreamPort = await findFreePort()
-  const upstream = await startProgram({
+  const placement = placementOf(scenario.threads)
+  const keys = Array.from({ length: scenario.ask === 'good' ? scenario.keys : 1 }, newApiKey)
+  const setup = {
+    ...{ upstreamPort, placement, keys, limitedKey: newApiKey() },
+    ...{ answerBytes: scenario.answerBytes, threads: scenario.threads }
+  }
+  const upstream = await startNode({
     file: 'upstream.ts',
     args: [String(upstreamPort), String(scenario.answerBytes)],
-    core: cores.load
+    cores: placement.load
   })
-  const running = new Map<string, RunningContestant>()
+  const entrants: Entrant[] = []
   try {
     await upstream.firstMessage
     for (const contestant of contestants) {
-      const url = `http://127.0.0.1:${upstreamPort}/`
-      const started = await contestant.start(url, scenario.answerBytes)
-      running.set(contestant.name, started)
-      await checkAnswer(started.url, scenario.requestBody, scenario.answerBytes)
+      const reason = contestant.findObstacle() ?? findMismatch(scenario, contestant)
+      if (reason !== null) absent.set(contestant.name, reason)
+      else
+        await enter(
+          contestant,
+          scenario,
+          { ...setup, folder: join(folder, contestant.name) },
+          entrants
+        )
     }
-    return await runRounds(scenario, running, pace, say)
+    const idleBytes = new Map(
+      entrants.map(({ contestant, pids }) => [contestant.name, memoryOf(pids)?.pssBytes ?? null])
+    )
+    return { scenario, idleBytes, absent, rounds: await runRounds(scenario, entrants, pace, say) }
   } finally {
-    await Promise.all([...running.values()].map((contestant) => contestant.stop()))
+    await Promise.all(entrants.map(({ running }) => running.stop()))
     await upstream.stop()
   }
 }
 
+/** Starts a contestant and adds it to the entrants, which are stopped whatever happens next. */
+async function enter(
+  contestant: Contestant,
+  scenario: Scenario,
+  setup: Setup,
+  entrants: Entrant[]
+): Promise<void> {
+  const running = await contestant.start(setup)
+  const { port, pid } = running
+  const { upstreamPort, placement, limitedKey } = setup
+  const askedKeys = {
+    good: () => setup.keys,
+    limited: () => [limitedKey],
+    unknown: () => Array.from({ length: scenario.keys }, newApiKey)
+  }[scenario.ask]()
+  entrants.push({
+    ...{ contestant, running, port, upstreamPort, placement },
+    pids: processTreeOf(pid),
+    paths: askedKeys.map(pathOf),
+    floodPaths: scenario.hasFlood ? Array.from({ length: floodKeys }, newApiKey).map(pathOf) : []
+  })
+  try {
+    await checkJob(contestant, {
+      ...{ port, upstreamPort, limitedKey, body: scenario.requestBody },
+      answerBytes: scenario.answerBytes,
+      goodKey: setup.keys[0] as string,
+      unknownKey: newApiKey()
+    })
+  } catch (error) {
+    throw new Error(`${contestant.name} does not do its job: ${(error as Error).message}`)
+  }
+}
+
+const pathOf = (key: string) => `/api=${key}`
+
 async function runRounds(
   scenario: Scenario,
-  running: ReadonlyMap<string, RunningContestant>,
+  entrants: readonly Entrant[],
   pace: Pace,
   say: (line: string) => void
-): Promise<Rounds> {
-  const rounds = new Map([...running.keys()].map((name) => [name, [] as Measurement[]]))
+): Promise<ReadonlyMap<string, readonly Figures[]>> {
+  const rounds = new Map(entrants.map(({ contestant }) => [contestant.name, [] as Figures[]]))
   for (let round = 1; round <= pace.rounds; round++) {
-    for (const [name, { url, pids }] of running) {
-      const measurement = await measure({
-        url,
-        pids,
-        body: scenario.requestBody,
-        connections: scenario.connections,
-        warmUpSeconds: pace.warmUpSeconds,
-        measuredSeconds: pace.measuredSeconds
+    for (const entrant of round % 2 === 1 ? entrants : entrants.toReversed()) {
+      const { name } = entrant.contestant
+      const earlier = rounds.get(name) ?? []
+      const measuring = measure(scenario, entrant, {
+        measuredSeconds: pace.measuredSeconds,
+        isFirst: round === 1,
+        requestsPerSecond: pace.requestsPerSecond ?? earlier[0]?.askedPerSecond ?? null
       })
-      rounds.get(name)?.push(measurement)
-      say(`  round ${round} of ${pace.rounds}, ${name}: ${describe(measurement)}`)
+      try {
+        const figures = await Promise.race([measuring, entrant.running.failure])
+        earlier.push(figures)
+        say(`  round ${round} of ${pace.rounds}, ${name}: ${describe(figures)}`)
+      } catch (error) {
+        throw new Error(`${scenario.name}, ${name}: ${(error as Error).message}`)
+      }
     }
   }
   return rounds
 }
 
-function describe({ requestsPerSecond, cpuUsPerRequest }: Measurement): string {
+function describe({ requestsPerSecond, cpuUsPerRequest }: Figures): string {
   const cost = cpuUsPerRequest === null ? '' : `, ${cpuUsPerRequest.toFixed(1)} µs CPU each`
   return `${Math.round(requestsPerSecond)} requests/s${cost}`
 }

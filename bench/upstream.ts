@@ -1,22 +1,25 @@
-// A node that answers every POST with the same bytes as fast as it can: what stands behind every contestant, and, asked
-// directly, the floor that no proxy on the same HTTP server can get below.
+// A node that answers every POST to / with the same bytes as fast as it can: what stands behind every contestant, and,
+// asked directly, the floor that no proxy on the same HTTP server can get below. Any other path is a 404, so that a
+// contestant that sends a client's key upstream fails. GET / tells how many POSTs there were.
 //
-//   node bench/upstream.ts <port> <bytes of an answer>
+//   node bench/upstream.ts <port> <bytes of an answer> [<the paths that it serves in place of />]
 import { createApp } from '../gateway/uws.ts'
+import { answerOf } from './answer.ts'
 import { reportToBench } from './program.ts'
 
-const port = Number(process.argv[2])
-const answerBytes = Number(process.argv[3])
-const emptyAnswer = '{"jsonrpc":"2.0","id":1,"result":"0x"}'
-if (!(port > 0 && answerBytes >= emptyAnswer.length)) {
-  throw new Error(
-    `usage: node bench/upstream.ts <port> <bytes of an answer, at least ${emptyAnswer.length}>`
-  )
+const [port, answerBytes, paths = '/'] = process.argv.slice(2)
+if (!(Number(port) > 0 && Number(answerBytes) > 0)) {
+  throw new Error('usage: node bench/upstream.ts <port> <bytes of an answer> [<paths>]')
 }
-const answer = emptyAnswer.replace('0x', `0x${'1'.repeat(answerBytes - emptyAnswer.length)}`)
+const answer = answerOf(Number(answerBytes))
+let asked = 0
 
 const app = createApp()
-app.post('/*', (res) => {
+app.get('/', (res) => {
+  res.end(String(asked))
+})
+app.post(paths, (res) => {
+  asked++
   res.onAborted(() => undefined)
   res.onData((_chunk, isLast) => {
     if (isLast) {
@@ -26,7 +29,10 @@ app.post('/*', (res) => {
     }
   })
 })
-app.listen('127.0.0.1', port, (socket) => {
+app.any('/*', (res) => {
+  res.writeStatus('404 Not Found').end()
+})
+app.listen('127.0.0.1', Number(port), (socket) => {
   if (socket === false) throw new Error(`the upstream cannot listen on 127.0.0.1:${port}`)
   reportToBench(() => app.close())
 })
