@@ -12,6 +12,8 @@ export interface DatabaseProxy {
   /** Everything that was held goes on. */
   thaw(): void
   cut(): Promise<void>
+  /** The next COMMIT reaches the server; its answer is lost with the connection. */
+  loseNextCommit(): void
   restore(): Promise<void>
   stop(): Promise<void>
 }
@@ -30,6 +32,8 @@ class TcpProxy implements DatabaseProxy {
   #port = 0
   #isFrozen = false
   readonly #held: (() => void)[] = []
+  #commitsToLose = 0
+  readonly #doomed = new Set<Socket>()
 
   constructor(target: URL) {
     this.#target = target
@@ -65,6 +69,10 @@ class TcpProxy implements DatabaseProxy {
     await closed
   }
 
+  loseNextCommit(): void {
+    this.#commitsToLose++
+  }
+
   async restore(): Promise<void> {
     await this.listen(this.#port)
   }
@@ -84,6 +92,13 @@ class TcpProxy implements DatabaseProxy {
 
   #forward(from: Socket, to: Socket, pair: [Socket, Socket]): void {
     from.on('data', (bytes) => {
+      if (this.#commitsToLose > 0 && from === pair[0] && bytes.includes('COMMIT')) {
+        this.#commitsToLose--
+        this.#doomed.add(to)
+      } else if (this.#doomed.delete(from)) {
+        for (const socket of pair) socket.destroy()
+        return
+      }
       if (this.#isFrozen) this.#held.push(() => to.write(bytes))
       else to.write(bytes)
     })
