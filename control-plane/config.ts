@@ -116,7 +116,7 @@ export const environmentSchema = Type.Object({
   ENDPOINTS_PER_ORG_MAX: count(500, 1, 1_000_000, 'endpoints of one org'),
   LIVE_STREAMS_MAX: count(
     1000,
-    0,
+    1,
     100_000,
     'live usage streams that are open at once, about 20 KB each'
   ),
@@ -136,6 +136,12 @@ export const durations = {
   idempotencyKey: 24 * 3_600_000,
   /** A gateway that was not seen for so long is not counted. It reports every second. */
   gatewaySilence: 10_000,
+  /** Live usage is told so often. */
+  liveTick: 1000,
+  /** Whether who watches still may is looked up so often. */
+  liveAccessCheck: 5000,
+  /** Who watches and does not read for so long is cut off. */
+  liveStall: 30_000,
   /** How long usage can be asked for, by the step of time in which it is kept. */
   usageMinutes: 48 * 3_600_000,
   usageHours: 90 * 86_400_000,

@@ -35,6 +35,7 @@ export const failures = {
   media_type_not_supported: { status: 415, title: 'The request body must be application/json' },
   idempotency_key_reused: { status: 422, title: 'The Idempotency-Key belongs to another request' },
   rate_limited: { status: 429, title: 'Too many requests' },
+  too_many_streams: { status: 429, title: 'Too many live streams are open' },
   passwords_busy: { status: 429, title: 'Too many passwords are being checked' },
   internal: { status: 500, title: 'Something went wrong on our side' },
   overloaded: { status: 503, title: 'The service is busy' },

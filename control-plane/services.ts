@@ -1,7 +1,10 @@
 // Every feature, put together: what each needs is named here once, in the order in which they build on each other.
+import type { Logger } from 'pino'
 import type { Database } from '../drizzle/client.ts'
 import { newId } from '../drizzle/ids.ts'
 import { createSecretBox } from '../drizzle/secret-box.ts'
+import { createLiveAccess } from './analytics/live-access.ts'
+import { createLiveFeed } from './analytics/live-feed.ts'
 import { createUsageRepo } from './analytics/repo.ts'
 import { createAnalyticsService } from './analytics/service.ts'
 import { createPasswordHasher } from './auth/password-hasher.ts'
@@ -19,6 +22,7 @@ import { createEndpointService } from './endpoints/service.ts'
 import type { Mailer } from './mail/mailer.ts'
 import { createOrgRepo } from './orgs/repo.ts'
 import { createOrgService } from './orgs/service.ts'
+import type { Metrics } from './telemetry/metrics.ts'
 import { createUserRepo } from './users/repo.ts'
 import { createUserService } from './users/service.ts'
 
@@ -26,16 +30,18 @@ export interface ServiceDeps {
   config: Config
   database: Database
   mailer: Mailer
+  metrics: Pick<Metrics, 'setLiveStreams'>
+  log: Logger
   clock: Clock
 }
 
 export type Services = ReturnType<typeof createServices>
 
-export function createServices({ config, database, mailer, clock }: ServiceDeps) {
+export function createServices({ config, database, mailer, metrics, log, clock }: ServiceDeps) {
   const secretBox = createSecretBox(config.secretKeys)
   const passwords = createPasswordHasher({ queueMax: config.passwordQueueMax })
   const keyMint = createKeyMint({ secretBox, storesSecrets: config.keyReveal })
-  const tools = { clock, newId, config, secretBox, passwords, mailer, keyMint }
+  const tools = { clock, newId, config, secretBox, passwords, mailer, keyMint, metrics, log }
 
   const users = createUserService({ ...tools, repo: createUserRepo(database) })
   const auth = createAuthService({ ...tools, repo: createAuthRepo(database), users })
@@ -48,11 +54,12 @@ export function createServices({ config, database, mailer, clock }: ServiceDeps)
     chains
   })
   const changes = createChangeService({ ...tools, repo: createChangeRepo(database), orgs })
-  const analytics = createAnalyticsService({
+  const usage = createUsageRepo(database)
+  const liveFeed = createLiveFeed({
     ...tools,
-    repo: createUsageRepo(database),
-    orgs,
-    chains
+    repo: usage,
+    filterAllowed: createLiveAccess({ auth, orgs })
   })
+  const analytics = createAnalyticsService({ ...tools, repo: usage, orgs, chains, liveFeed })
   return { users, auth, orgs, chains, endpoints, changes, analytics, secretBox }
 }

@@ -1,12 +1,12 @@
 // The SQL of usage. Every statement names the scopes and keys whose rows it wants, because with those the primary key of
 // the usage tables leads straight to the rows of a time. What must agree with each other is read in one snapshot.
-import { and, asc, desc, eq, gt, gte, inArray, min, sql } from 'drizzle-orm'
+import { and, asc, desc, eq, gt, gte, inArray, isNull, min, sql } from 'drizzle-orm'
 import type { Database, Queryable } from '../../drizzle/client.ts'
 import { chains } from '../../drizzle/schema/chains.ts'
 import { gatewayNodes } from '../../drizzle/schema/changes.ts'
 import { apiKeys, endpoints } from '../../drizzle/schema/endpoints.ts'
 import { callErrors, quotaUsage, usageDays, usageWriters } from '../../drizzle/schema/usage.ts'
-import type { Dimension, ScopeKeys, Slice } from './slice.ts'
+import { type Dimension, type ScopeKeys, type Slice, wholeOf } from './slice.ts'
 import {
   countColumns,
   groupColumn,
@@ -154,14 +154,29 @@ function usageStatements(orm: Queryable) {
         .from(table)
         .where(isIn(table, slice, span))
         .groupBy(table.startsAt)
-      return rows.flatMap(({ startsAt, ...counts }) =>
-        startsAt === null ? [] : [{ startsAt, counts }]
-      )
+      return rows.map(toTimedCounts)
+    },
+
+    /** The counts of each of these scopes as a whole, in each row of time that had calls. */
+    async sumScopes(
+      scopeIds: readonly string[],
+      span: Span
+    ): Promise<Map<string, { startsAt: Date; counts: Counts }[]>> {
+      if (scopeIds.length === 0) return new Map()
+      const table = usageTables[span.grain]
+      const { scopeId, startsAt } = table
+      const rows = await orm
+        .select({ scopeId, startsAt, ...countColumns(table) })
+        .from(table)
+        .where(isIn(table, { scopes: scopeIds.map(wholeOf) }, span))
+        .groupBy(scopeId, startsAt)
+      const byScope = Map.groupBy(rows, (row) => row.scopeId)
+      return new Map([...byScope].map(([id, own]) => [id, own.map(toTimedCounts)]))
     },
 
     /**
      * Until when every gateway that was seen since has written what it counted; null when none was. One that has not
-     * written yet has nothing from before its start.
+     * written yet has nothing from before its start; one that has ended has written everything.
      */
     async loadCompleteUntil(seenSince: Date): Promise<Date | null> {
       const until = sql`MIN(COALESCE(${usageWriters.completeUntil}, ${gatewayNodes.bootedAt}))`
@@ -169,10 +184,15 @@ function usageStatements(orm: Queryable) {
         .select({ until: until.mapWith(usageWriters.completeUntil) })
         .from(gatewayNodes)
         .leftJoin(usageWriters, eq(usageWriters.bootId, gatewayNodes.bootId))
-        .where(gt(gatewayNodes.seenAt, seenSince))
+        .where(and(gt(gatewayNodes.seenAt, seenSince), isNull(usageWriters.endedAt)))
       return (row?.until as Date | null | undefined) ?? null
     }
   }
+}
+
+function toTimedCounts({ startsAt, ...counts }: Counts & { startsAt: Date | null }) {
+  if (startsAt === null) throw new Error('a part of a primary key is never null')
+  return { startsAt, counts }
 }
 
 function stateStatements(orm: Queryable) {

@@ -2,6 +2,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type App, actorOf } from '../http/app-type.ts'
 import { toCsv } from './csv.ts'
+import { liveRoute } from './live-schema.ts'
 import * as schema from './schema.ts'
 import type { AnalyticsService, Series } from './service.ts'
 
@@ -12,8 +13,11 @@ export interface AnalyticsRoutesDeps {
 const forUsers = { access: 'user' } as const
 
 export function registerAnalyticsRoutes(app: App, deps: AnalyticsRoutesDeps): void {
-  const { analytics } = deps
+  registerReadRoutes(app, deps)
+  registerLiveRoute(app, deps)
+}
 
+function registerReadRoutes(app: App, { analytics }: AnalyticsRoutesDeps): void {
   app.get(
     '/v1/orgs/:org/usage',
     { schema: schema.orgUsageRoute, config: forUsers },
@@ -64,6 +68,27 @@ export function registerAnalyticsRoutes(app: App, deps: AnalyticsRoutesDeps): vo
       return { data: rows.map(schema.presentError) }
     }
   )
+}
+
+function registerLiveRoute(app: App, { analytics }: AnalyticsRoutesDeps): void {
+  app.get(
+    '/v1/orgs/:org/endpoints/:endpoint/usage/live',
+    { schema: liveRoute, config: forUsers },
+    async (request, reply) => {
+      const { org, endpoint } = request.params
+      const stream = await analytics.watch(actorOf(request), org, endpoint)
+      reply
+        .type('text/event-stream; charset=utf-8')
+        .header('connection', 'close')
+        .header('x-accel-buffering', 'no')
+      if (request.method !== 'HEAD') return reply.send(stream as unknown as string)
+      // It would read the stream to its end.
+      stream.destroy()
+      return reply.send('')
+    }
+  )
+  // Before the server waits for its connections: a stream would hold it up.
+  app.addHook('preClose', async () => analytics.stopWatching())
 }
 
 function sendSeries(

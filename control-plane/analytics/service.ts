@@ -1,11 +1,13 @@
 // Usage as its owner asks for it. Everything happens inside one org that the actor was let into first; an endpoint or a key
 // of another org does not exist here, while a deleted endpoint's usage stays readable.
+import type { Readable } from 'node:stream'
 import type { ChainService } from '../chains/service.ts'
 import type { Clock } from '../clock.ts'
 import { durations } from '../config.ts'
 import { Failure } from '../errors.ts'
 import type { Actor } from '../http/app-type.ts'
 import type { OrgService } from '../orgs/service.ts'
+import type { LiveFeed } from './live-feed.ts'
 import { type RankedGroup, rankGroups } from './ranking.ts'
 import type { CallErrorRow, EndpointFacts, UsageRepo, UsageSnapshot } from './repo.ts'
 import {
@@ -68,6 +70,7 @@ export interface AnalyticsServiceDeps {
   repo: UsageRepo
   orgs: Pick<OrgService, 'requireOrg'>
   chains: Pick<ChainService, 'requireChain'>
+  liveFeed: Pick<LiveFeed, 'open' | 'stop'>
   clock: Clock
 }
 
@@ -79,7 +82,7 @@ const topDays = 7
 const errorsMax = 100
 
 export function createAnalyticsService(deps: AnalyticsServiceDeps) {
-  const { repo, orgs, clock } = deps
+  const { repo, orgs, liveFeed, clock } = deps
   return {
     async series(actor: Actor, place: UsagePlace, query: SeriesQuery): Promise<Series> {
       await requirePlace(deps, actor, place)
@@ -129,9 +132,16 @@ export function createAnalyticsService(deps: AnalyticsServiceDeps) {
       return await repo.listErrors(endpointId, since, errorsMax)
     },
 
-    /** Throws `not_found` unless the actor may watch the usage of this endpoint. */
-    async requireEndpoint(actor: Actor, orgId: string, endpointId: string): Promise<void> {
+    /** Throws `too_many_streams` or `overloaded` when there is no room for one more. */
+    async watch(actor: Actor, orgId: string, endpointId: string): Promise<Readable> {
       await requirePlace(deps, actor, { orgId, endpointId })
+      const firstDay = await repo.findFirstDay(endpointId)
+      return liveFeed.open({ ...actor, orgId }, endpointId, firstDay)
+    },
+
+    /** Ends every stream, so that the server can close. */
+    stopWatching(): void {
+      liveFeed.stop()
     }
   }
 }

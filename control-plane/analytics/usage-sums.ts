@@ -52,6 +52,13 @@ export function addCounts(whole: Counts, part: Counts): void {
   for (const name of countNames) whole[name] += part[name]
 }
 
+/** What came to `before` until it was `after`. */
+export function countsBetween(before: Counts, after: Counts): Counts {
+  const added = { ...noCounts }
+  for (const name of countNames) added[name] = after[name] - before[name]
+  return added
+}
+
 /** Takes `part`, which is in it, away from `whole`. */
 export function subtractSums(whole: Sums, part: Sums): void {
   for (const name of countNames) whole[name] -= part[name]

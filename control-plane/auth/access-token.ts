@@ -17,6 +17,11 @@ export interface AccessClaims {
   sessionId: string
 }
 
+/** The claims of a token that was shown. */
+export interface ShownClaims extends AccessClaims {
+  tokenExpiresAt: Date
+}
+
 export async function registerAccessTokens(
   app: App,
   { config }: { config: Pick<Config, 'jwtSecrets'> }
@@ -61,18 +66,15 @@ export async function issueAccessToken(
 }
 
 /** Throws `authentication_required` without a token and `access_token_invalid` for one that does not hold. */
-export async function readAccessToken(
-  request: FastifyRequest,
-  clock: Clock
-): Promise<AccessClaims> {
+export async function readAccessToken(request: FastifyRequest, clock: Clock): Promise<ShownClaims> {
   if (!/^Bearer \S/i.test(request.headers.authorization ?? '')) {
     throw new Failure('authentication_required')
   }
   try {
-    const { sub, sid } = await request.jwtVerify<{ sub: string; sid: string }>({
+    const { sub, sid, exp } = await request.jwtVerify<{ sub: string; sid: string; exp: number }>({
       clockTimestamp: clock().getTime()
     })
-    return { userId: sub, sessionId: sid }
+    return { userId: sub, sessionId: sid, tokenExpiresAt: new Date(exp * 1000) }
   } catch (error) {
     if (error instanceof Failure) throw error
     // The library tells a dozen ways of being wrong apart; the bearer needs to know only that a new token is needed.

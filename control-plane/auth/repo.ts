@@ -55,6 +55,24 @@ function sessionStatements({ orm }: Pick<Database, 'orm'>) {
       return row ?? null
     },
 
+    /** Of these sessions those that have not ended. */
+    async listLive(
+      ids: readonly string[],
+      now: Date
+    ): Promise<{ id: string; isOperator: boolean }[]> {
+      return await orm
+        .select({ id: sessions.id, isOperator: users.isOperator })
+        .from(sessions)
+        .innerJoin(users, eq(users.id, sessions.userId))
+        .where(
+          and(
+            inArray(sessions.id, [...ids]),
+            isNull(sessions.revokedAt),
+            gt(sessions.expiresAt, now)
+          )
+        )
+    },
+
     /** Ends a session with every token of its family. */
     async endSession(id: string, audit: AuditEntry, now: Date): Promise<void> {
       await orm.transaction(async (tx) => {

@@ -7,7 +7,7 @@ import { durations } from '../config.ts'
 import { Failure } from '../errors.ts'
 import type { Actor, Caller } from '../http/app-type.ts'
 import type { UserService } from '../users/service.ts'
-import type { AccessClaims } from './access-token.ts'
+import type { AccessClaims, ShownClaims } from './access-token.ts'
 import { hashToken, newToken, successorOf } from './opaque-token.ts'
 import type { PasswordHasher } from './password-hasher.ts'
 import type { AuthRepo, SessionRow } from './repo.ts'
@@ -76,7 +76,7 @@ export function createAuthService(deps: AuthServiceDeps) {
     },
 
     /** Null when the session has ended or its user is gone. */
-    async loadActor(claims: AccessClaims, caller: Caller): Promise<Actor | null> {
+    async loadActor(claims: ShownClaims, caller: Caller): Promise<Actor | null> {
       const user = await repo.loadUser(claims.userId, claims.sessionId, clock())
       if (user === null) return null
       return {
@@ -85,6 +85,12 @@ export function createAuthService(deps: AuthServiceDeps) {
         isOperator: user.isOperator,
         isEmailVerified: user.emailVerifiedAt !== null
       }
+    },
+
+    /** Of these sessions those that have not ended, with the rights that their users have now. */
+    async loadRights(sessionIds: readonly string[]): Promise<Map<string, { isOperator: boolean }>> {
+      const live = await repo.listLive(sessionIds, clock())
+      return new Map(live.map(({ id, isOperator }) => [id, { isOperator }]))
     }
   }
 

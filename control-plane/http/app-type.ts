@@ -29,6 +29,8 @@ export interface Caller {
 export interface Actor extends Caller {
   userId: string
   sessionId: string
+  /** What goes on after its request, such as a stream, ends then. */
+  tokenExpiresAt: Date
   isOperator: boolean
   isEmailVerified: boolean
 }

@@ -1,5 +1,5 @@
 // The SQL of orgs and of who belongs to them.
-import { and, asc, count, eq, gt } from 'drizzle-orm'
+import { and, asc, count, eq, gt, inArray } from 'drizzle-orm'
 import { appendChange } from '../../drizzle/change-log.ts'
 import type { Database, Queryable } from '../../drizzle/client.ts'
 import { memberships, orgs, users } from '../../drizzle/schema/accounts.ts'
@@ -14,10 +14,35 @@ export type OrgView = OrgRow & { role: Role | null }
 export type OrgRepo = ReturnType<typeof createOrgRepo>
 
 export function createOrgRepo({ orm }: Pick<Database, 'orm'>) {
+  return { ...readStatements(orm), ...writeStatements(orm) }
+}
+
+function readStatements(orm: Database['orm']) {
   return {
     async load(id: string, userId: string): Promise<OrgView | null> {
       const [row] = await selectAsSeenBy(orm, userId).where(eq(orgs.id, id))
       return row === undefined ? null : { ...row.org, role: row.role }
+    },
+
+    /** The roles of these users in these orgs, and perhaps in others of them. */
+    async listRoles(
+      visitors: readonly { orgId: string; userId: string }[]
+    ): Promise<{ orgId: string; userId: string; role: Role }[]> {
+      if (visitors.length === 0) return []
+      const idsOf = (of: 'orgId' | 'userId') => [...new Set(visitors.map((one) => one[of]))]
+      return await orm
+        .select({
+          orgId: memberships.orgId,
+          userId: memberships.userId,
+          role: memberships.role
+        })
+        .from(memberships)
+        .where(
+          and(
+            inArray(memberships.orgId, idsOf('orgId')),
+            inArray(memberships.userId, idsOf('userId'))
+          )
+        )
     },
 
     /** One more than the page holds, when there is one. */
@@ -43,8 +68,12 @@ export function createOrgRepo({ orm }: Pick<Database, 'orm'>) {
         .orderBy(asc(orgs.id))
         .limit(limit + 1)
       return rows.map(({ org, role }) => ({ ...org, role }))
-    },
+    }
+  }
+}
 
+function writeStatements(orm: Database['orm']) {
+  return {
     /** Creates an org with its owner, unless they own as many as they may. */
     async create(
       org: OrgRow,

@@ -18,6 +18,13 @@ export interface OrgServiceDeps {
 
 export type OrgChange = { name?: string } & LimitChange
 
+/** Somebody in an org. */
+export interface Visitor {
+  orgId: string
+  userId: string
+  isOperator: boolean
+}
+
 export type OrgService = ReturnType<typeof createOrgService>
 
 export function createOrgService({ repo, clock, newId, config }: OrgServiceDeps) {
@@ -33,6 +40,16 @@ export function createOrgService({ repo, clock, newId, config }: OrgServiceDeps)
 
   return {
     requireOrg,
+
+    /** Of many at once, those who still may do that. */
+    async filterAllowed<V extends Visitor>(visitors: readonly V[], act: OrgAct): Promise<V[]> {
+      const rows = await repo.listRoles(visitors)
+      const placeOf = ({ orgId, userId }: Omit<Visitor, 'isOperator'>) => `${orgId} ${userId}`
+      const roles = new Map(rows.map((row) => [placeOf(row), row.role]))
+      return visitors.filter((visitor) =>
+        isAllowed(act, roles.get(placeOf(visitor)) ?? null, visitor.isOperator)
+      )
+    },
 
     /** One more than the page holds, when there is one. `all` is for the operator. */
     async list(actor: Actor, scope: 'mine' | 'all', page: PageRequest): Promise<OrgView[]> {

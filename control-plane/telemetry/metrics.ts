@@ -1,9 +1,11 @@
 // What Prometheus sees of this process. The only importer of prom-client here. Labels come from closed sets: the route's
 // pattern, never its path.
-import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 
 export interface Metrics {
   observe(request: { method: string; route: string; status: number; seconds: number }): void
+  /** How many live usage streams are open. */
+  setLiveStreams(count: number): void
   /** The exposition, and its content type. */
   render(): Promise<{ text: string; contentType: string }>
 }
@@ -26,10 +28,18 @@ export function createMetrics(): Metrics {
     buckets: secondsBuckets,
     registers: [registry]
   })
+  const liveStreams = new Gauge({
+    name: 'sluice_control_plane_live_streams',
+    help: 'Live usage streams that are open',
+    registers: [registry]
+  })
   return {
     observe({ method, route, status, seconds }) {
       requests.inc({ method, route, status })
       durations.observe({ method, route }, seconds)
+    },
+    setLiveStreams(count) {
+      liveStreams.set(count)
     },
     async render() {
       return { text: await registry.metrics(), contentType: registry.contentType }

@@ -72,6 +72,7 @@ const strict = await startControlPlane({
     keyReveal: false,
     orgsPerUserMax: 1,
     authAttemptsPerMinute: 4,
+    liveStreamsPerUserMax: 0,
     passwordQueueMax: 0
   }
 })
@@ -79,6 +80,7 @@ t.teardown(() => strict.stop())
 const annAgain = strict.client(ann.email)
 await annAgain.login()
 check(await annAgain.post('/v1/auth/register', registration(annAgain)), 'registration_closed')
+check(await annAgain.get(`${endpoint.path}/usage/live`), 'too_many_streams')
 const unstored = await annAgain.post(createPath, { name: 'x', chain: 'demo' })
 const unstoredReveal = `${createPath}/${unstored.body.id}/keys/${unstored.body.keys[0].id}/reveal`
 check(await annAgain.post(unstoredReveal), 'reveal_disabled')
