@@ -120,7 +120,12 @@ export const environmentSchema = Type.Object({
     100_000,
     'live usage streams that are open at once, about 20 KB each'
   ),
-  LIVE_STREAMS_PER_USER_MAX: count(10, 1, 100_000, 'live usage streams of one user')
+  LIVE_STREAMS_PER_USER_MAX: count(10, 1, 100_000, 'live usage streams of one user'),
+  // The least of each is what a summary looks back; each coarser table reaches back at least as far as the finer one.
+  USAGE_MINUTES_RETENTION: count(48, 26, 1488, 'hours that usage by the minute is kept'),
+  USAGE_HOURS_RETENTION: count(90, 63, 366, 'days that usage by the hour is kept'),
+  USAGE_DAYS_RETENTION: count(730, 366, 3660, 'days that usage by the day is kept'),
+  CALL_ERRORS_RETENTION: count(72, 1, 8784, 'hours that failed calls are kept')
 })
 
 /** Durations that the contract fixes. Milliseconds. */
@@ -142,12 +147,19 @@ export const durations = {
   liveAccessCheck: 5000,
   /** Who watches and does not read for so long is cut off. */
   liveStall: 30_000,
-  /** How long usage can be asked for, by the step of time in which it is kept. */
-  usageMinutes: 48 * 3_600_000,
-  usageHours: 90 * 86_400_000,
-  usageDays: 730 * 86_400_000,
-  /** Failed calls are shown for so long. */
-  callErrors: 72 * 3_600_000
+  /** What was consumed in a day is of no use to a gateway after it. Kept for who looks into a complaint. */
+  quotaUsage: 7 * 86_400_000
+} as const
+
+/** How what has had its time is removed: see housekeeping/sweeper.ts. */
+export const sweeping = {
+  intervalMs: 10 * 60_000,
+  /** When a sweep has left something for the next one. */
+  intervalWhenLateMs: 30_000,
+  /** One statement: about 20 ms, in which its rows, all of them old, are locked. */
+  rowsPerStatementMax: 1000,
+  /** One sweep in one table: about 20 s. Ten minutes of 15,000 keys × 6 methods by the minute are as many. */
+  rowsPerTableMax: 1_000_000
 } as const
 
 export type Config = ReturnType<typeof readConfig>
@@ -182,7 +194,13 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     orgsPerUserMax: values.ORGS_PER_USER_MAX,
     endpointsPerOrgMax: values.ENDPOINTS_PER_ORG_MAX,
     liveStreamsMax: values.LIVE_STREAMS_MAX,
-    liveStreamsPerUserMax: values.LIVE_STREAMS_PER_USER_MAX
+    liveStreamsPerUserMax: values.LIVE_STREAMS_PER_USER_MAX,
+    retentionMs: {
+      usageMinutes: values.USAGE_MINUTES_RETENTION * 3_600_000,
+      usageHours: values.USAGE_HOURS_RETENTION * 86_400_000,
+      usageDays: values.USAGE_DAYS_RETENTION * 86_400_000,
+      callErrors: values.CALL_ERRORS_RETENTION * 3_600_000
+    }
   })
 }
 

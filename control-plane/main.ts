@@ -27,7 +27,7 @@ async function main(): Promise<void> {
   const metrics = createMetrics()
   const mailer = createMailer({ config, log, clock })
   const readiness = createReadinessWatch({ database, log })
-  const sweeper = createSweeper({ repo: createHousekeepingRepo(database), clock, log })
+  const sweeper = createSweeper({ repo: createHousekeepingRepo(database), clock, log, config })
   const app = await createApp({ config, database, mailer, metrics, log, clock })
   const admin = createAdminServer({ metrics, readiness })
 

@@ -155,8 +155,8 @@ export function tableOf(series: Series) {
 
 const seriesDescription = `Sums of each step, and percentiles of the latency, which are within 8 % of the exact ones.
 
-\`from\` and \`to\` are widened to whole steps of UTC; \`t\` is where a step begins. Minutes are kept for 48 hours, hours for
-90 days, days for 2 years, and there are at most ${pointsMax} steps in an answer. With \`time_zone\` the days are those of the
+\`from\` and \`to\` are widened to whole steps of UTC; \`t\` is where a step begins. Unless the operator chose otherwise,
+minutes are kept for 48 hours, hours for 90 days and days for 730 days; there are at most ${pointsMax} steps in an answer. With \`time_zone\` the days are those of the
 zone, added up from hours; where its offset is not whole hours, a day begins at the full hour before its midnight.
 
 Without \`group_by\` a step without calls is there with zeros, so a chart has no gaps. With it, only steps with calls are
@@ -399,7 +399,7 @@ export const errorsRoute = {
   operationId: 'listEndpointErrors',
   summary: 'List the latest failed calls of an endpoint',
   description:
-    'The last 100 within 72 hours, the latest first: a sample to look into, not a count. Gateways write a limited number of them a second.',
+    'The last 100 that are kept (72 hours, unless the operator chose otherwise), the latest first: a sample to look into, not a count. Gateways write a limited number of them a second.',
   tags,
   params: endpointParams,
   response: { 200: Type.Object({ data: Type.Array(callError) }, { title: 'CallErrors' }) }

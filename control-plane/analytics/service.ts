@@ -3,7 +3,7 @@
 import type { Readable } from 'node:stream'
 import type { ChainService } from '../chains/service.ts'
 import type { Clock } from '../clock.ts'
-import { durations } from '../config.ts'
+import { type Config, durations } from '../config.ts'
 import { Failure } from '../errors.ts'
 import type { Actor } from '../http/app-type.ts'
 import type { OrgService } from '../orgs/service.ts'
@@ -72,6 +72,7 @@ export interface AnalyticsServiceDeps {
   chains: Pick<ChainService, 'requireChain'>
   liveFeed: Pick<LiveFeed, 'open' | 'stop'>
   clock: Clock
+  config: Pick<Config, 'retentionMs'>
 }
 
 export type AnalyticsService = ReturnType<typeof createAnalyticsService>
@@ -82,11 +83,11 @@ const topDays = 7
 const errorsMax = 100
 
 export function createAnalyticsService(deps: AnalyticsServiceDeps) {
-  const { repo, orgs, liveFeed, clock } = deps
+  const { repo, orgs, liveFeed, clock, config } = deps
   return {
     async series(actor: Actor, place: UsagePlace, query: SeriesQuery): Promise<Series> {
       await requirePlace(deps, actor, place)
-      const range = readTimeRange(query, clock())
+      const range = readTimeRange(query, { now: clock(), retentionMs: config.retentionMs })
       const { outcome = null, group_by: groupBy = null, groups = groupsByDefault } = query
       checkRows(range, groupBy, groups)
       const filters = await readFilters(deps, place, query)
@@ -128,7 +129,7 @@ export function createAnalyticsService(deps: AnalyticsServiceDeps) {
     /** The latest first. */
     async errors(actor: Actor, orgId: string, endpointId: string): Promise<CallErrorRow[]> {
       await requirePlace(deps, actor, { orgId, endpointId })
-      const since = new Date(clock().getTime() - durations.callErrors)
+      const since = new Date(clock().getTime() - config.retentionMs.callErrors)
       return await repo.listErrors(endpointId, since, errorsMax)
     },
 

@@ -1,7 +1,7 @@
 // From the words of a question (from, to, step, time zone) to the steps that are summed: aligned to whole steps, no more
 // of them than a chart can show, and never beyond what the tables still hold. What cannot be answered is refused with the
 // step that can.
-import { durations } from '../config.ts'
+import type { Config } from '../config.ts'
 import { Failure } from '../errors.ts'
 import { isTimeZone, zoneDayBounds } from './zone-days.ts'
 
@@ -15,16 +15,11 @@ const hourMs = 60 * minuteMs
 export const dayMs = 24 * hourMs
 
 export const stepMs: Readonly<Record<Step, number>> = { '1m': minuteMs, '1h': hourMs, '1d': dayMs }
-const retentionMs: Readonly<Record<Step, number>> = {
-  '1m': durations.usageMinutes,
-  '1h': durations.usageHours,
-  '1d': durations.usageDays
-}
-const retentionWords: Readonly<Record<Step, string>> = {
-  '1m': '48 hours',
-  '1h': '90 days',
-  '1d': '2 years'
-}
+const retentions = {
+  '1m': 'usageMinutes',
+  '1h': 'usageHours',
+  '1d': 'usageDays'
+} as const satisfies Record<Step, keyof Config['retentionMs']>
 
 /** The words of a question. Moments are RFC 3339. */
 export interface RangeQuery {
@@ -44,23 +39,29 @@ export interface TimeRange {
   to: Date
 }
 
+/** What the tables hold: everything since so long before now, by the step of time in which it is kept. */
+export interface Kept {
+  now: Date
+  retentionMs: Config['retentionMs']
+}
+
 /** Throws `validation_failed` for what the tables cannot answer. */
-export function readTimeRange(query: RangeQuery, now: Date): TimeRange {
-  const nowMs = now.getTime()
-  const askedTo = query.to === undefined ? nowMs : Math.min(readMoment('to', query.to), nowMs)
-  const from = query.from === undefined ? askedTo - dayMs : readMoment('from', query.from)
-  if (from >= askedTo) {
+export function readTimeRange(query: RangeQuery, kept: Kept): TimeRange {
+  const nowMs = kept.now.getTime()
+  const to = query.to === undefined ? nowMs : Math.min(readMoment('to', query.to), nowMs)
+  const from = query.from === undefined ? to - dayMs : readMoment('from', query.from)
+  if (from >= to) {
     throw refusal(
       'from',
       query.from !== undefined && from >= nowMs ? 'must be past' : 'must be before `to`'
     )
   }
-  if (query.time_zone !== undefined) return inZone(query.time_zone, from, askedTo, query.step, now)
-  const step = query.step ?? finestStep(from, askedTo, nowMs)
-  checkStep(step, from, askedTo, nowMs)
+  if (query.time_zone !== undefined) return inZone(query.time_zone, { from, to }, query.step, kept)
+  const step = query.step ?? finestStep({ from, to }, kept)
+  checkStep(step, { from, to }, kept)
   const ms = stepMs[step]
   const first = floorTo(from, ms)
-  const count = pointsOf(from, askedTo, step)
+  const count = pointsOf(step, { from, to })
   return rangeOf(
     step,
     step,
@@ -73,6 +74,17 @@ export function floorTo(momentMs: number, ms: number): number {
   return Math.floor(momentMs / ms) * ms
 }
 
+/** The first row of time that is kept. Questions begin there, and the sweep removes what is before. Milliseconds. */
+export function firstKeptAt(grain: Step, { now, retentionMs }: Kept): number {
+  return floorTo(now.getTime() - retentionMs[retentions[grain]], stepMs[grain])
+}
+
+/** Milliseconds; the end is not part of it. */
+interface Asked {
+  from: number
+  to: number
+}
+
 function readMoment(name: string, text: string): number {
   const ms = Date.parse(text)
   // The schema has judged the form; a day such as 02-31 passes it.
@@ -80,26 +92,23 @@ function readMoment(name: string, text: string): number {
   return ms
 }
 
-function inZone(
-  zone: string,
-  from: number,
-  to: number,
-  step: Step | undefined,
-  now: Date
-): TimeRange {
+function inZone(zone: string, { from, to }: Asked, step: Step | undefined, kept: Kept): TimeRange {
   if (step !== undefined && step !== '1d') {
     throw refusal('time_zone', 'goes with step 1d only: minutes and hours are the same everywhere')
   }
   if (!isTimeZone(zone)) {
     throw refusal('time_zone', 'must be a name of the IANA time zone database, e.g. Europe/Berlin')
   }
-  if (from < now.getTime() - retentionMs['1h']) {
+  const firstKept = firstKeptAt('1h', kept)
+  const bounds = from < firstKept ? [] : zoneDayBounds(zone, from, to)
+  // The day that holds `from` may have begun before what is kept: it would look like a quiet one.
+  if (bounds[0] === undefined || bounds[0] < firstKept) {
     throw refusal(
       'time_zone',
-      `days of a time zone are added up from hours, which are kept for ${retentionWords['1h']}: ask for a later \`from\`, or for UTC days without time_zone`
+      `days of a time zone are added up from hours, which are kept for ${retentionOf('1h', kept)}: ask for a later \`from\`, or for UTC days without time_zone`
     )
   }
-  return rangeOf('1d', '1h', zoneDayBounds(zone, from, to))
+  return rangeOf('1d', '1h', bounds)
 }
 
 function rangeOf(step: Step, grain: Step, bounds: readonly number[]): TimeRange {
@@ -108,34 +117,40 @@ function rangeOf(step: Step, grain: Step, bounds: readonly number[]): TimeRange 
   return { step, grain, bounds, from: new Date(first), to: new Date(last) }
 }
 
-function finestStep(from: number, to: number, now: number): Step {
-  const fitting = stepNames.find((step) => fits(step, from, to, now))
+function finestStep(asked: Asked, kept: Kept): Step {
+  const fitting = stepNames.find((step) => fits(step, asked, kept))
   if (fitting !== undefined) return fitting
-  throw refusal('from', whyNot('1d', from, to, now))
+  throw refusal('from', whyNot('1d', asked, kept))
 }
 
-function checkStep(step: Step, from: number, to: number, now: number): void {
-  if (fits(step, from, to, now)) return
-  const fitting = stepNames.find((other) => fits(other, from, to, now))
+function checkStep(step: Step, asked: Asked, kept: Kept): void {
+  if (fits(step, asked, kept)) return
+  const fitting = stepNames.find((other) => fits(other, asked, kept))
   const advice = fitting === undefined ? 'no step fits: ask for less' : `step ${fitting} fits`
-  throw refusal('step', `${whyNot(step, from, to, now)}; ${advice}`)
+  throw refusal('step', `${whyNot(step, asked, kept)}; ${advice}`)
 }
 
-function fits(step: Step, from: number, to: number, now: number): boolean {
-  return isKept(step, from, now) && pointsOf(from, to, step) <= pointsMax
+function fits(step: Step, asked: Asked, kept: Kept): boolean {
+  return isKept(step, asked, kept) && pointsOf(step, asked) <= pointsMax
 }
 
-function whyNot(step: Step, from: number, to: number, now: number): string {
-  return isKept(step, from, now)
-    ? `${pointsOf(from, to, step)} points of ${step} are more than ${pointsMax}`
-    : `points of ${step} are kept for ${retentionWords[step]}, and \`from\` is before that`
+function whyNot(step: Step, asked: Asked, kept: Kept): string {
+  return isKept(step, asked, kept)
+    ? `${pointsOf(step, asked)} points of ${step} are more than ${pointsMax}`
+    : `points of ${step} are kept for ${retentionOf(step, kept)}, and \`from\` is before that`
 }
 
-function isKept(step: Step, from: number, now: number): boolean {
-  return from >= now - retentionMs[step]
+function isKept(step: Step, { from }: Asked, kept: Kept): boolean {
+  return floorTo(from, stepMs[step]) >= firstKeptAt(step, kept)
 }
 
-function pointsOf(from: number, to: number, step: Step): number {
+/** `48 hours`, `90 days`. */
+function retentionOf(step: Step, { retentionMs }: Kept): string {
+  const ms = retentionMs[retentions[step]]
+  return step === '1m' ? `${ms / stepMs['1h']} hours` : `${ms / dayMs} days`
+}
+
+function pointsOf(step: Step, { from, to }: Asked): number {
   const ms = stepMs[step]
   return Math.ceil(to / ms) - Math.floor(from / ms)
 }

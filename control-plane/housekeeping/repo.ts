@@ -1,14 +1,78 @@
 // The SQL that removes what has had its time, a limited number of rows at once, so that no statement holds many locks.
-import { and, lt, lte, max } from 'drizzle-orm'
+import { and, asc, lt, lte, max } from 'drizzle-orm'
 import type { Database } from '../../drizzle/client.ts'
 import { emailTokens, refreshTokens, sessions } from '../../drizzle/schema/accounts.ts'
 import { changeApplications, changeLog } from '../../drizzle/schema/changes.ts'
 import { idempotencyKeys } from '../../drizzle/schema/requests.ts'
+import {
+  callErrors,
+  quotaUsage,
+  usageDays,
+  usageHours,
+  usageMinutes
+} from '../../drizzle/schema/usage.ts'
 
 export type HousekeepingRepo = ReturnType<typeof createHousekeepingRepo>
 
-/** Each call answers how many rows it removed. */
-export function createHousekeepingRepo({ orm }: Pick<Database, 'orm'>) {
+/** Each call that removes answers how many rows it removed. */
+export function createHousekeepingRepo(database: Pick<Database, 'orm' | 'pool'>) {
+  return {
+    ...accountStatements(database),
+    ...usageStatements(database),
+
+    /** Null when another process is at it. The lock goes with its connection, whatever happens. */
+    async underLock<T>(work: () => Promise<T>): Promise<T | null> {
+      const connection = await database.pool.getConnection()
+      try {
+        // Locks are names of the whole server, so the name of the database is part of it.
+        const [rows] = await connection.query(
+          "SELECT GET_LOCK(CONCAT('sluice_sweep:', SHA1(DATABASE())), 0) AS held"
+        )
+        return (rows as { held: number | null }[])[0]?.held === 1 ? await work() : null
+      } finally {
+        connection.destroy()
+      }
+    }
+  }
+}
+
+const usageTables = { usageMinutes, usageHours, usageDays }
+export type UsageTableName = keyof typeof usageTables
+
+/** By age, the oldest first: so a statement looks at no row that it does not remove, and locks none that is written. */
+function usageStatements({ orm }: Pick<Database, 'orm'>) {
+  return {
+    async removeUsage(name: UsageTableName, startedBefore: Date, rowsMax: number): Promise<number> {
+      const table = usageTables[name]
+      const [result] = await orm
+        .delete(table)
+        .where(lt(table.startsAt, startedBefore))
+        .orderBy(asc(table.startsAt))
+        .limit(rowsMax)
+      return result.affectedRows
+    },
+
+    async removeCallErrors(occurredBefore: Date, rowsMax: number): Promise<number> {
+      const [result] = await orm
+        .delete(callErrors)
+        .where(lt(callErrors.occurredAt, occurredBefore))
+        .orderBy(asc(callErrors.occurredAt))
+        .limit(rowsMax)
+      return result.affectedRows
+    },
+
+    async removeQuotaUsage(before: Date, rowsMax: number): Promise<number> {
+      const [result] = await orm
+        .delete(quotaUsage)
+        .where(lt(quotaUsage.day, before.toISOString().slice(0, 10)))
+        .orderBy(asc(quotaUsage.day))
+        .limit(rowsMax)
+      return result.affectedRows
+    }
+  }
+}
+
+function accountStatements({ orm }: Pick<Database, 'orm'>) {
   return {
     async removeRefreshTokens(expiredBefore: Date, rowsMax: number): Promise<number> {
       const [result] = await orm

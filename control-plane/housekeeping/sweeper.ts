@@ -1,13 +1,12 @@
-// Removes what has had its time: expired tokens and sessions, kept answers, and changes that every gateway has long
-// applied. Any number of control planes may sweep at once. A sweep that fails is logged and tried again later; nothing
-// depends on it but the size of the tables.
+// Removes what has had its time: expired tokens and sessions, kept answers, changes that every gateway has long applied,
+// and usage that nobody may ask for any more. One control plane at a time, a limited number of rows in each statement and
+// in each sweep. A sweep that fails is logged and tried again later; nothing depends on it but the size of the tables.
 import type { Logger } from 'pino'
+import { firstKeptAt } from '../analytics/time-range.ts'
 import type { Clock } from '../clock.ts'
-import { durations } from '../config.ts'
+import { type Config, durations, sweeping } from '../config.ts'
 import type { HousekeepingRepo } from './repo.ts'
 
-const intervalMs = 10 * 60_000
-const rowsPerStatementMax = 1000
 const dayMs = 86_400_000
 /** Ended sessions and mails are kept a while longer for who looks into an incident. */
 const keptMs = { endings: 30 * dayMs, changes: 30 * dayMs }
@@ -16,48 +15,85 @@ export interface SweeperDeps {
   repo: HousekeepingRepo
   clock: Clock
   log: Logger
+  config: Pick<Config, 'retentionMs'>
 }
 
-export function createSweeper({ repo, clock, log }: SweeperDeps) {
+export interface Sweep {
+  rows: number
+  /** Whether there is more to remove than one sweep may. */
+  isLate: boolean
+}
+
+/** Removes up to so many rows in one statement, and answers how many those were. */
+type Step = (rowsMax: number) => Promise<number>
+
+export function createSweeper({ repo, clock, log, config }: SweeperDeps) {
   let timer: NodeJS.Timeout | undefined
   let isStopped = false
 
-  /** Removes everything that is due, and answers how many rows that was. */
-  async function sweep(): Promise<number> {
-    const before = (ageMs: number) => new Date(clock().getTime() - ageMs)
-    const steps = [
-      () => repo.removeRefreshTokens(before(keptMs.endings), rowsPerStatementMax),
-      () => repo.removeSessions(before(keptMs.endings), rowsPerStatementMax),
-      () => repo.removeEmailTokens(before(keptMs.endings), rowsPerStatementMax),
-      () => repo.removeIdempotencyKeys(before(durations.idempotencyKey), rowsPerStatementMax),
-      () => repo.removeChanges(before(keptMs.changes), rowsPerStatementMax)
+  /** Removes what is due. Null when another process is at it. */
+  async function sweep(): Promise<Sweep | null> {
+    return await repo.underLock(async () => {
+      const sweep = { rows: 0, isLate: false }
+      for (const step of stepsAt(clock())) {
+        const rows = await removeAll(step)
+        sweep.rows += rows
+        sweep.isLate ||= rows >= sweeping.rowsPerTableMax
+      }
+      return sweep
+    })
+  }
+
+  function stepsAt(now: Date): Step[] {
+    const before = (ageMs: number) => new Date(now.getTime() - ageMs)
+    const { retentionMs } = config
+    const firstKept = (grain: '1m' | '1h' | '1d') =>
+      new Date(firstKeptAt(grain, { now, retentionMs }))
+    return [
+      (max) => repo.removeRefreshTokens(before(keptMs.endings), max),
+      (max) => repo.removeSessions(before(keptMs.endings), max),
+      (max) => repo.removeEmailTokens(before(keptMs.endings), max),
+      (max) => repo.removeIdempotencyKeys(before(durations.idempotencyKey), max),
+      (max) => repo.removeChanges(before(keptMs.changes), max),
+      (max) => repo.removeQuotaUsage(before(durations.quotaUsage), max),
+      (max) => repo.removeCallErrors(before(retentionMs.callErrors), max),
+      (max) => repo.removeUsage('usageMinutes', firstKept('1m'), max),
+      (max) => repo.removeUsage('usageHours', firstKept('1h'), max),
+      (max) => repo.removeUsage('usageDays', firstKept('1d'), max)
     ]
+  }
+
+  async function removeAll(step: Step): Promise<number> {
     let total = 0
-    for (const step of steps) {
-      let removed = 0
-      do {
-        removed = isStopped ? 0 : await step()
-        total += removed
-      } while (removed > 0)
+    while (!isStopped && total < sweeping.rowsPerTableMax) {
+      const removed = await step(sweeping.rowsPerStatementMax)
+      if (removed === 0) break
+      total += removed
     }
     return total
   }
 
   async function sweepAndWait(): Promise<void> {
+    let isLate = false
     try {
-      const rows = await sweep()
-      if (rows > 0) log.info({ rows }, 'swept')
+      const swept = await sweep()
+      isLate = swept?.isLate ?? false
+      if (swept !== null && swept.rows > 0) log.info(swept, 'swept')
     } catch (error) {
       log.warn({ err: error }, 'a sweep failed')
     }
-    if (!isStopped) timer = setTimeout(() => void sweepAndWait(), intervalMs).unref()
+    if (!isStopped) wait(isLate ? sweeping.intervalWhenLateMs : sweeping.intervalMs)
+  }
+
+  function wait(ms: number): void {
+    timer = setTimeout(() => void sweepAndWait(), ms).unref()
   }
 
   return {
     sweep,
     /** Sweeps once every ten minutes, for the first time in ten minutes: a start has better things to do. */
     start() {
-      timer = setTimeout(() => void sweepAndWait(), intervalMs).unref()
+      wait(sweeping.intervalMs)
     },
     stop() {
       isStopped = true

@@ -10,7 +10,7 @@ const plane = await startControlPlane()
 t.teardown(() => plane.stop())
 const log = createLogger('silent')
 const repo = createHousekeepingRepo(plane.database)
-const sweeper = createSweeper({ repo, clock: plane.clock, log })
+const sweeper = createSweeper({ repo, clock: plane.clock, log, config: plane.config })
 
 const swept = [
   'refresh_tokens',
@@ -33,15 +33,15 @@ t.test('what is in use stays; what has had its time goes', async (t) => {
     endpoint.change_id
   ])
   for (const table of swept) t.ok((await rowsOf(table)) > 0, table)
-  t.equal(await sweeper.sweep(), 0)
+  t.same(await sweeper.sweep(), { rows: 0, isLate: false })
   t.equal((await ann.get('/v1/me')).status, 200)
 
   plane.advance(24 * 3_600_000 + 1)
-  t.equal(await sweeper.sweep(), 1, 'the kept answer')
+  t.match(await sweeper.sweep(), { rows: 1 }, 'the kept answer')
   t.equal(await rowsOf('idempotency_keys'), 0)
 
   plane.advance(121 * 86_400_000)
-  t.ok((await sweeper.sweep()) > 0)
+  t.ok(((await sweeper.sweep())?.rows ?? 0) > 0)
   for (const table of swept) t.equal(await rowsOf(table), 0, table)
   t.equal(await rowsOf('users'), 2)
   t.equal(await rowsOf('api_keys'), 1)
@@ -56,5 +56,5 @@ t.test('more than one statement removes at once goes too', async (t) => {
   await plane.database.pool.query(
     `INSERT INTO idempotency_keys (user_id, \`key\`, request_hash, created_at) VALUES ${values.join()}`
   )
-  t.equal(await sweeper.sweep(), 2500)
+  t.match(await sweeper.sweep(), { rows: 2500 })
 })
