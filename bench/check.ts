@@ -15,6 +15,8 @@ export interface Job {
 
 /** So many calls in a row with a key that may be used once a second cannot all pass. */
 const limitedCalls = 20
+/** Costs one, whatever the scenario asks for. */
+const cheapCall = '{"jsonrpc":"2.0","id":1,"method":"eth_blockNumber","params":[]}'
 
 /** Throws with what it found. */
 export async function checkJob(contestant: Contestant, job: Job): Promise<void> {
@@ -43,7 +45,7 @@ async function checkForwarding(job: Job): Promise<void> {
 async function checkLimit(job: Job): Promise<void> {
   const statuses = new Set<number>()
   for (let count = 0; count < limitedCalls; count++) {
-    statuses.add((await call(job, job.limitedKey)).status)
+    statuses.add((await call({ ...job, body: cheapCall }, job.limitedKey)).status)
   }
   const seen = [...statuses].sort().join(' and ')
   if (seen !== '200 and 429') {

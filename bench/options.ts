@@ -29,7 +29,7 @@ const usualSeconds = 2
 
 export function usageOf(choice: Choice): string {
   return `npm run bench -- [options]
-  --all                 every scenario, about twenty minutes; without it: ${choice.usualScenarios.join(', ')}
+  --all                 every scenario, about an hour; without it: ${choice.usualScenarios.join(', ')}
   --scenario <name>     only this one, may be repeated: ${choice.scenarios.join(', ')}
   --contestant <name>   only this one, may be repeated: ${choice.contestants.join(', ')}
   --rounds <n>          rounds of each scenario (${usualRounds}; with --compare ${comparedRounds})

@@ -7,6 +7,8 @@ import { childEnvironment } from '../scripts/config.ts'
 import { pinned } from './machine.ts'
 
 const stopTimeoutMs = 10_000
+/** Characters. */
+const lastWordsMax = 4000
 
 export interface Program {
   readonly name: string
@@ -49,7 +51,7 @@ export async function startNode(
   return { ...program, firstMessage, send: (message) => child.send(message) }
 }
 
-/** Starts any other program. What it prints goes to our standard error. */
+/** Starts any other program. What it prints is shown when it ends by itself. */
 export async function startCommand(
   options: Surroundings & { readonly command: string }
 ): Promise<Program> {
@@ -71,13 +73,14 @@ async function start(
   const [command, commandArgs] = pinned(cores, file, args)
   const child = spawn(command, commandArgs, {
     env: childEnvironment(env),
-    stdio: ['ignore', process.stderr, 'inherit', ...(hasChannel ? (['ipc'] as const) : [])],
+    stdio: hasChannel ? ['ignore', process.stderr, 'inherit', 'ipc'] : ['ignore', 'pipe', 'pipe'],
     // A process group of its own: Ctrl-C reaches us alone, and we end it.
     detached: true
   })
+  const lastWords = rememberOutput(child)
   await once(child, 'spawn')
   const failure = once(child, 'exit').then(([code, signal]) => {
-    throw new Error(`${name} ended by itself (${signal ?? `code ${code}`}): its errors are above`)
+    throw new Error(`${name} ended by itself (${signal ?? `code ${code}`}). ${lastWords()}`)
   })
   failure.catch(() => running.delete(program))
   let stopped: Promise<void> | null = null
@@ -92,6 +95,18 @@ async function start(
   }
   running.add(program)
   return [child, program]
+}
+
+/** What it printed last, unless that goes to our standard error anyway. */
+function rememberOutput({ stdout, stderr }: ChildProcess): () => string {
+  if (stdout === null || stderr === null) return () => 'Its errors are above.'
+  let text = ''
+  const remember = (piece: Buffer) => {
+    text = (text + piece.toString()).slice(-lastWordsMax)
+  }
+  stdout.on('data', remember)
+  stderr.on('data', remember)
+  return () => `It said:\n${text}`
 }
 
 async function stop(child: ChildProcess): Promise<void> {

@@ -19,7 +19,7 @@ export async function untilServing(
     if (hasEnded) await program.failure
     if (performance.now() > deadlineMs) {
       await program.stop()
-      throw new Error(`${program.name} does not serve after ${timeoutMs} ms: its errors are above`)
+      throw new Error(`${program.name} does not serve after ${timeoutMs} ms`)
     }
     await delay(pollMs)
   }

@@ -1,6 +1,7 @@
 // The figures of a report, in the order in which a reader meets them: what each is called, and how it is written.
 import type { Figures } from '../measurement.ts'
 import type { ScenarioResult } from '../rounds.ts'
+import type { Scenario } from '../scenarios.ts'
 import { type Summary, summarize, summarizeRatios } from '../statistics.ts'
 
 export interface Column {
@@ -13,7 +14,7 @@ export interface Column {
 
 const milliseconds = (us: number) => (us / 1000).toFixed(2)
 
-export const columns: readonly Column[] = [
+const columns: readonly Column[] = [
   { figure: 'requestsPerSecond', title: 'requests/s', format: whole, hasRange: false },
   {
     figure: 'cpuUsPerRequest',
@@ -34,6 +35,18 @@ export const columns: readonly Column[] = [
     hasRange: false
   }
 ]
+
+const floodColumn: Column = {
+  figure: 'floodP99Ratio',
+  title: 'p99 in flood',
+  format: (ratio) => `× ${ratio.toFixed(2)}`,
+  hasRange: true
+}
+
+/** Those that mean something in the scenario. */
+export function columnsOf({ hasFlood }: Scenario): readonly Column[] {
+  return hasFlood ? [...columns, floodColumn] : columns
+}
 
 function whole(value: number): string {
   return Math.round(value).toLocaleString('en')

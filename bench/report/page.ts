@@ -4,18 +4,18 @@ import type { ScenarioResult } from '../rounds.ts'
 import { type Series, series } from '../scenarios.ts'
 import { sentenceOf } from '../targets.ts'
 import { type Bar, barChart, escapeText, type Line, lineChart } from './chart.ts'
-import { cellOf, columns, cpuRatioOf, ratioCellOf, summaryOf } from './figures.ts'
+import { cellOf, columnsOf, cpuRatioOf, ratioCellOf, summaryOf } from './figures.ts'
 import type { Report } from './record.ts'
 
 const style = `
 :root { color-scheme: light dark; --ink: #1b1f24; --soft: #5b6672; --line: #d9dee4; --ground: #fff; --bar: #a9b6c4; --ours: #0b6e99; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e6e9ec; --soft: #9aa5b1; --line: #343b43; --ground: #14171a; --bar: #4d5966; --ours: #4db3de; } }
-body { margin: 0 auto; padding: 2rem 1.25rem 4rem; max-width: 62rem; background: var(--ground); color: var(--ink); font: 15px/1.55 system-ui, sans-serif; }
+body { margin: 0 auto; padding: 2rem 1.25rem 4rem; max-width: 72rem; background: var(--ground); color: var(--ink); font: 15px/1.55 system-ui, sans-serif; }
 h1 { font-size: 1.6rem; margin: 0 0 .25rem; } h2 { font-size: 1.2rem; margin: 2.75rem 0 .25rem; } h3 { font-size: .95rem; margin: 1.5rem 0 .5rem; }
 p, li, dd { color: var(--soft); margin: .25rem 0; } ul { padding-left: 1.1rem; } code { font: 13px/1.4 ui-monospace, monospace; color: var(--ink); }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; margin: .5rem 0; } dt { font-weight: 600; } dd { margin: 0; }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; margin: .75rem 0; font-size: 13px; font-variant-numeric: tabular-nums; }
-th, td { padding: .3rem .7rem; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); } th:first-child, td:first-child { text-align: left; padding-left: 0; }
+th, td { padding: .3rem .6rem; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); } th:first-child, td:first-child { text-align: left; padding-left: 0; }
 tr.ours td { font-weight: 600; } .missed { color: #c0392b; font-weight: 600; } .met { color: #1e8449; font-weight: 600; }
 svg { width: 100%; max-width: 720px; height: auto; display: block; font-size: 12.5px; } svg text { fill: var(--ink); } svg text.strong { font-weight: 600; }
 .bar { fill: var(--bar); } rect.ours, circle.ours { fill: var(--ours); } circle.other { fill: var(--bar); }
@@ -26,7 +26,8 @@ svg { width: 100%; max-width: 720px; height: auto; display: block; font-size: 12
 const charted: readonly { readonly figure: keyof Figures; readonly title: string }[] = [
   { figure: 'cpuUsPerRequest', title: 'Processor time per request, µs: less is better' },
   { figure: 'requestsPerSecond', title: 'Requests per second at saturation: more is better' },
-  { figure: 'addedP99Us', title: 'Added to the p99 at a fixed rate, ms: less is better' }
+  { figure: 'addedP99Us', title: 'Added to the p99 at a fixed rate, ms: less is better' },
+  { figure: 'floodP99Ratio', title: 'The p99 in the flood, against without it: 1 is best' }
 ]
 
 export function pageOf(report: Report): string {
@@ -73,9 +74,11 @@ function verdictsOf({ verdicts }: Report): string {
 
 function sectionOf(result: ScenarioResult, base: string): string {
   const { scenario, absent } = result
+  const columns = columnsOf(scenario)
   const charts = charted.map(({ figure, title }) => {
-    const bars = barsOf(result, figure, base)
-    const format = columns.find((column) => column.figure === figure)?.format ?? String
+    const column = columns.find((one) => one.figure === figure)
+    const bars = column === undefined ? [] : barsOf(result, figure, base)
+    const format = column?.format ?? String
     return bars.length === 0 ? '' : `<h3>${title}</h3>\n${barChart(title, bars, format)}`
   })
   const left = [...absent].map(([name, reason]) => `<li>${escapeText(`${name} ${reason}`)}</li>`)
@@ -97,6 +100,7 @@ function barsOf(result: ScenarioResult, figure: keyof Figures, base: string): Ba
 }
 
 function tableOf(result: ScenarioResult, base: string): string {
+  const columns = columnsOf(result.scenario)
   const titles = ['contestant', ...columns.map(({ title }) => title), `CPU, ${base} = 1`]
   const rows = [...result.rounds.keys()].map((name) => {
     const cells = [

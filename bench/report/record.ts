@@ -2,7 +2,7 @@
 import type { Machine } from '../machine.ts'
 import type { ScenarioResult } from '../rounds.ts'
 import { sentenceOf, type Verdict } from '../targets.ts'
-import { columns, summaryOf } from './figures.ts'
+import { columnsOf, summaryOf } from './figures.ts'
 
 export interface Report {
   readonly finishedAt: Date
@@ -47,7 +47,9 @@ function scenarioOf(result: ScenarioResult): object {
     contestants: [...rounds].map(([name, figures]) => ({
       name,
       idlePssBytes: idleBytes.get(name) ?? null,
-      ...Object.fromEntries(columns.map(({ figure }) => [figure, summaryOf(result, name, figure)])),
+      ...Object.fromEntries(
+        columnsOf(scenario).map(({ figure }) => [figure, summaryOf(result, name, figure)])
+      ),
       rounds: figures
     }))
   }

@@ -1,10 +1,11 @@
 // The tables of the terminal.
 import type { ScenarioResult } from '../rounds.ts'
-import { cellOf, columns, cpuRatioOf, ratioCellOf, summaryOf } from './figures.ts'
+import { cellOf, columnsOf, cpuRatioOf, ratioCellOf, summaryOf } from './figures.ts'
 
 /** The table of one scenario. Ratios are against `base`, per round. */
 export function tableOf(result: ScenarioResult, base: string): string {
   const { scenario, rounds, absent } = result
+  const columns = columnsOf(scenario)
   const titles = ['contestant', ...columns.map(({ title }) => title), 'CPU ratio']
   const rows = [...rounds.keys()].map((name) => [
     name,
