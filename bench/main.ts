@@ -16,7 +16,7 @@ import { stopPrograms } from './program.ts'
 import { pageOf } from './report/page.ts'
 import { type Report, recordOf } from './report/record.ts'
 import { tableOf } from './report/table.ts'
-import { runScenario, type ScenarioResult } from './rounds.ts'
+import { runScenario, runScenarioAnew, type ScenarioResult } from './rounds.ts'
 import { scenarios } from './scenarios.ts'
 import { createScratch, type Scratch } from './scratch.ts'
 import { judge, sentenceOf } from './targets.ts'
@@ -53,7 +53,7 @@ async function runMatrix(options: Options, scratch: Scratch): Promise<void> {
   const machine = describeMachine()
   const entered = contestants.filter(({ name }) => options.contestants.includes(name))
   say(headingOf(machine, options))
-  const results = await runScenarios(options, entered, scratch, (result) => {
+  const results = await runScenarios(options, entered, runScenario, scratch, (result) => {
     say(`\n${tableOf(result, sluice.name)}`)
   })
   const verdicts = judge(results)
@@ -95,7 +95,7 @@ async function runComparison(ref: string, options: Options, scratch: Scratch): P
     if (!other.hasOurDependencies) {
       say('package.json differs: BOTH run with the dependencies of this tree')
     }
-    await runScenarios(options, [sluice, theirs], scratch, (result) => {
+    await runScenarios(options, [sluice, theirs], runScenarioAnew, scratch, (result) => {
       say(`\n${tableOf(result, theirs.name)}`)
       say(`\n${comparisonOf(result, sluice.name, theirs.name)}`)
     })
@@ -107,6 +107,7 @@ async function runComparison(ref: string, options: Options, scratch: Scratch): P
 async function runScenarios(
   options: Options,
   entered: readonly Contestant[],
+  run: typeof runScenario,
   scratch: Scratch,
   onResult: (result: ScenarioResult) => void
 ): Promise<ScenarioResult[]> {
@@ -114,7 +115,7 @@ async function runScenarios(
   for (const scenario of scenarios.filter(({ name }) => options.scenarios.includes(name))) {
     say(`\n${scenario.name}: ${scenario.description}`)
     const folder = join(scratch.folder, scenario.name)
-    const result = await runScenario(scenario, entered, options, { folder, say })
+    const result = await run(scenario, entered, options, { folder, say })
     results.push(result)
     onResult(result)
   }

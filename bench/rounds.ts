@@ -1,6 +1,9 @@
 // One scenario: every contestant is started once, in front of the same upstream, looked at closely, and then measured in
 // turn, round after round. They are all up at once so that a round takes seconds; those that are not being measured are
 // idle. Every other round goes backwards, so that a machine that slowly warms up favours nobody.
+//
+// What is to be told apart by a few per cent is started anew for each round: two processes of the same code differ by that
+// much for as long as they live (when they compiled what, and where it lies in memory), which is noise too.
 import { join } from 'node:path'
 import { newApiKey } from '../drizzle/api-key.ts'
 import { findFreePort } from '../scripts/ports.ts'
@@ -49,6 +52,43 @@ export async function runScenario(
   scenario: Scenario,
   contestants: readonly Contestant[],
   pace: Pace,
+  surroundings: Surroundings
+): Promise<ScenarioResult> {
+  const rounds = Array.from({ length: pace.rounds }, (_, index) => index + 1)
+  return await runTogether(scenario, contestants, { ...pace, rounds }, surroundings)
+}
+
+/** All are started anew for every round, and asked at the same fixed rate: half of what the first one managed first. */
+export async function runScenarioAnew(
+  scenario: Scenario,
+  contestants: readonly Contestant[],
+  pace: Pace,
+  surroundings: Surroundings
+): Promise<ScenarioResult> {
+  const results: ScenarioResult[] = []
+  let { requestsPerSecond } = pace
+  for (let round = 1; round <= pace.rounds; round++) {
+    const now = { ...pace, rounds: [round], requestsPerSecond, hasOneRate: true }
+    const result = await runTogether(scenario, contestants, now, surroundings)
+    requestsPerSecond ??= [...result.rounds.values()][0]?.[0]?.askedPerSecond ?? null
+    results.push(result)
+  }
+  const [first] = results as [ScenarioResult]
+  const figuresOf = (name: string) => results.flatMap(({ rounds }) => rounds.get(name) ?? [])
+  const rounds = new Map([...first.rounds.keys()].map((name) => [name, figuresOf(name)]))
+  return { ...first, rounds }
+}
+
+interface Schedule extends Omit<Pace, 'rounds'> {
+  /** Their numbers: even ones go backwards. */
+  readonly rounds: readonly number[]
+  readonly hasOneRate?: boolean
+}
+
+async function runTogether(
+  scenario: Scenario,
+  contestants: readonly Contestant[],
+  schedule: Schedule,
   { folder, say }: Surroundings
 ): Promise<ScenarioResult> {
   const absent = new Map<string, string>()
@@ -81,7 +121,12 @@ export async function runScenario(
     const idleBytes = new Map(
       entrants.map(({ contestant, pids }) => [contestant.name, memoryOf(pids)?.pssBytes ?? null])
     )
-    return { scenario, idleBytes, absent, rounds: await runRounds(scenario, entrants, pace, say) }
+    return {
+      scenario,
+      idleBytes,
+      absent,
+      rounds: await runRounds(scenario, entrants, schedule, say)
+    }
   } finally {
     await Promise.all(entrants.map(({ running }) => running.stop()))
     await upstream.stop()
@@ -126,23 +171,25 @@ const pathOf = (key: string) => `/api=${key}`
 async function runRounds(
   scenario: Scenario,
   entrants: readonly Entrant[],
-  pace: Pace,
+  schedule: Schedule,
   say: (line: string) => void
 ): Promise<ReadonlyMap<string, readonly Figures[]>> {
   const rounds = new Map(entrants.map(({ contestant }) => [contestant.name, [] as Figures[]]))
-  for (let round = 1; round <= pace.rounds; round++) {
+  let { requestsPerSecond } = schedule
+  for (const round of schedule.rounds) {
     for (const entrant of round % 2 === 1 ? entrants : entrants.toReversed()) {
       const { name } = entrant.contestant
       const earlier = rounds.get(name) ?? []
       const measuring = measure(scenario, entrant, {
-        measuredSeconds: pace.measuredSeconds,
-        isFirst: round === 1,
-        requestsPerSecond: pace.requestsPerSecond ?? earlier[0]?.askedPerSecond ?? null
+        measuredSeconds: schedule.measuredSeconds,
+        isFirst: earlier.length === 0,
+        requestsPerSecond: requestsPerSecond ?? earlier[0]?.askedPerSecond ?? null
       })
       try {
         const figures = await Promise.race([measuring, entrant.running.failure])
         earlier.push(figures)
-        say(`  round ${round} of ${pace.rounds}, ${name}: ${describe(figures)}`)
+        if (schedule.hasOneRate) requestsPerSecond ??= figures.askedPerSecond
+        say(`  round ${round}, ${name}: ${describe(figures)}`)
       } catch (error) {
         throw new Error(`${scenario.name}, ${name}: ${(error as Error).message}`)
       }
