@@ -13,6 +13,8 @@ export const otherGroup = '_other'
 const hoursRankedMax = 6
 /** Endpoints whose keys are looked at together. */
 const endpointsAtOnce = 40
+/** Endpoints whose keys are looked at in all, the most called ones: 500 of them would take most of a second. */
+export const endpointsRankedMax = 120
 
 export interface RankedGroup {
   group: string
@@ -62,6 +64,7 @@ export async function rankGroups(
 /**
  * The detail of an org with thousands of keys is too much to read. But neither a key nor a method can have more calls than
  * its endpoint: endpoints are looked into from the most called on, until the next has fewer calls than the last of the top.
+ * Where a filter leaves little of them that may take long, so it ends somewhere: what is not ranked is in the others.
  */
 async function rankDetail(snapshot: UsageSnapshot, question: RankQuestion): Promise<Ranking> {
   const { slice, span, groupBy, count, measure } = question
@@ -73,8 +76,9 @@ async function rankDetail(snapshot: UsageSnapshot, question: RankQuestion): Prom
   const byCalls = totals.toSorted((one, other) => measure(other.counts) - measure(one.counts))
   const scopeOf = new Map(slice.scopes.map((scope) => [scope.scopeId, scope]))
   let found: RankedGroup[] = []
-  for (let start = 0; start < byCalls.length; start += endpointsAtOnce) {
-    const batch = byCalls.slice(start, start + endpointsAtOnce)
+  const ranked = byCalls.slice(0, endpointsRankedMax)
+  for (let start = 0; start < ranked.length; start += endpointsAtOnce) {
+    const batch = ranked.slice(start, start + endpointsAtOnce)
     const [most] = batch
     const last = found[count - 1]
     if (most !== undefined && last !== undefined && measure(last.counts) >= measure(most.counts)) {
@@ -85,7 +89,8 @@ async function rankDetail(snapshot: UsageSnapshot, question: RankQuestion): Prom
     // One more than is asked for, to know that there are others.
     found = sortGroups([...found, ...more], question).slice(0, count + 1)
   }
-  return { top: found.slice(0, count), hasOthers: found.length > count }
+  const hasOthers = found.length > count || byCalls.length > ranked.length
+  return { top: found.slice(0, count), hasOthers }
 }
 
 function sortGroups(

@@ -5,6 +5,12 @@ import { toCsv } from './csv.ts'
 import { liveRoute } from './live-schema.ts'
 import * as schema from './schema.ts'
 import type { AnalyticsService, Series } from './service.ts'
+import {
+  endpointSummaryRoute,
+  orgSummaryRoute,
+  presentEndpointSummary,
+  presentOrgSummary
+} from './summary-schema.ts'
 
 export interface AnalyticsRoutesDeps {
   analytics: AnalyticsService
@@ -42,20 +48,20 @@ function registerReadRoutes(app: App, { analytics }: AnalyticsRoutesDeps): void 
 
   app.get(
     '/v1/orgs/:org/usage/summary',
-    { schema: schema.orgSummaryRoute, config: forUsers },
+    { schema: orgSummaryRoute, config: forUsers },
     async (request) => {
       const place = { orgId: request.params.org, endpointId: null }
-      return schema.presentOrgSummary(await analytics.summary(actorOf(request), place))
+      return presentOrgSummary(await analytics.summary(actorOf(request), place))
     }
   )
 
   app.get(
     '/v1/orgs/:org/endpoints/:endpoint/usage/summary',
-    { schema: schema.endpointSummaryRoute, config: forUsers },
+    { schema: endpointSummaryRoute, config: forUsers },
     async (request) => {
       const { org, endpoint } = request.params
       const place = { orgId: org, endpointId: endpoint }
-      return schema.presentEndpointSummary(await analytics.summary(actorOf(request), place))
+      return presentEndpointSummary(await analytics.summary(actorOf(request), place))
     }
   )
 

@@ -2,16 +2,14 @@
 import Type, { type Static } from 'typebox'
 import { idParam, moment, nullable } from '../http/fields.ts'
 import { percentileMs } from './percentile.ts'
-import type { RankedGroup } from './ranking.ts'
+import { endpointsRankedMax } from './ranking.ts'
 import type { CallErrorRow } from './repo.ts'
 import { callsWith, type Grouping, groupings, outcomes, type Point } from './series.ts'
-import type { Compared, Quota, Series, Summary } from './service.ts'
-import { changeOf, successRatioOf } from './summary.ts'
+import type { Series } from './service.ts'
 import { pointsMax, stepNames } from './time-range.ts'
-import { type Counts, callsOf } from './usage-sums.ts'
 
 const closed = { additionalProperties: false }
-const tags = ['usage']
+export const tags = ['usage']
 export const orgParams = Type.Object({ org: idParam('an org') })
 export const endpointParams = Type.Object({
   ...orgParams.properties,
@@ -89,7 +87,7 @@ const groupFields = {
   chain: Type.Optional(Type.String({ description: 'its name; its id when the chain is gone' })),
   outcome: Type.Optional(Type.String())
 }
-const completeUntil = nullable(
+export const completeUntil = nullable(
   moment('everything that was counted before is in the figures; null while no gateway runs')
 )
 
@@ -161,7 +159,8 @@ zone, added up from hours; where its offset is not whole hours, a day begins at 
 
 Without \`group_by\` a step without calls is there with zeros, so a chart has no gaps. With it, only steps with calls are
 there; the \`groups\` with the most calls (by whole days, or by whole hours when the question is about 6 hours or less) are
-told apart, and the rest is one more group, \`_other\`, so the figures always add up to the whole.
+told apart, and the rest is one more group, \`_other\`, so the figures always add up to the whole. In an org with more than
+${endpointsRankedMax} endpoints, keys are told apart, and methods are filtered by endpoint, among the ${endpointsRankedMax} most called ones.
 
 \`format=csv\` or \`Accept: text/csv\` answers the same as a file. Texts that a spreadsheet would take for a formula are
 preceded by an apostrophe.`
@@ -213,149 +212,6 @@ export const endpointUsageRoute = {
     closed
   ),
   response: seriesAnswer
-}
-
-const ratio = (description: string) => nullable(Type.Number({ description }))
-const totals = Type.Object(
-  {
-    from: moment('the beginning'),
-    to: moment('the end, which is not part of it'),
-    calls: Type.Integer(),
-    cost: Type.Integer(),
-    success_ratio: ratio('the share of calls with outcome ok; null without calls'),
-    client_error: Type.Integer(),
-    rate_limited: Type.Integer(),
-    upstream_error: Type.Integer(),
-    rpc_errors: Type.Integer()
-  },
-  { title: 'UsageTotals' }
-)
-const compared = Type.Object(
-  {
-    current: totals,
-    before: totals,
-    change: Type.Object({
-      calls: ratio('0.5 is half as many again; null when there were none before'),
-      cost: ratio('likewise'),
-      success_ratio: ratio('the difference of the two; null when one of them is')
-    })
-  },
-  { title: 'UsageComparison' }
-)
-const quota = Type.Unsafe<{ limit: number; used: number; resets_at: string } | null>({
-  type: ['object', 'null'],
-  description: 'null without a daily quota',
-  required: ['limit', 'used', 'resets_at'],
-  properties: {
-    limit: Type.Integer({ description: 'cost per UTC day' }),
-    used: Type.Integer({ description: 'consumed today' }),
-    resets_at: moment('the next 00:00 UTC')
-  }
-})
-const ranked = (name: string) =>
-  Type.Array(Type.Object({ [name]: Type.String(), calls: Type.Integer(), cost: Type.Integer() }), {
-    description: 'at most 10, of today and the 6 UTC days before, the most called first'
-  })
-const summaryFields = {
-  today: compared,
-  last_7_days: compared,
-  last_30_days: compared,
-  month_to_date: compared,
-  top_methods: ranked('method'),
-  org_quota: quota,
-  complete_until: completeUntil
-}
-const orgSummary = Type.Object(
-  { ...summaryFields, top_endpoints: ranked('endpoint') },
-  { title: 'OrgUsageSummary' }
-)
-const endpointSummary = Type.Object(
-  { ...summaryFields, endpoint_quota: quota },
-  { title: 'EndpointUsageSummary' }
-)
-
-export function presentOrgSummary(summary: Summary): Static<typeof orgSummary> {
-  const { topEndpoints } = summary
-  return {
-    ...presentSummary(summary),
-    top_endpoints: (topEndpoints ?? []).map((one) => presentRanked(one, 'endpoint'))
-  }
-}
-
-export function presentEndpointSummary(summary: Summary): Static<typeof endpointSummary> {
-  const { quotas } = summary
-  return {
-    ...presentSummary(summary),
-    endpoint_quota: presentQuota(quotas.endpoint, quotas.resetsAt)
-  }
-}
-
-function presentSummary({ periods, topMethods, quotas, completeUntil }: Summary) {
-  return {
-    today: presentCompared(periods.today),
-    last_7_days: presentCompared(periods.last_7_days),
-    last_30_days: presentCompared(periods.last_30_days),
-    month_to_date: presentCompared(periods.month_to_date),
-    top_methods: topMethods.map((one) => presentRanked(one, 'method')),
-    org_quota: presentQuota(quotas.org, quotas.resetsAt),
-    complete_until: completeUntil?.toISOString() ?? null
-  }
-}
-
-function presentCompared({ current, before, counts }: Compared): Static<typeof compared> {
-  const [now, then] = [successRatioOf(counts.current), successRatioOf(counts.before)]
-  return {
-    current: presentTotals(current, counts.current),
-    before: presentTotals(before, counts.before),
-    change: {
-      calls: changeOf(callsOf(counts.current), callsOf(counts.before)),
-      cost: changeOf(counts.current.cost, counts.before.cost),
-      success_ratio: now === null || then === null ? null : now - then
-    }
-  }
-}
-
-function presentTotals(period: { from: Date; to: Date }, counts: Counts): Static<typeof totals> {
-  return {
-    from: period.from.toISOString(),
-    to: period.to.toISOString(),
-    calls: callsOf(counts),
-    cost: counts.cost,
-    success_ratio: successRatioOf(counts),
-    client_error: counts.clientError,
-    rate_limited: counts.rateLimited,
-    upstream_error: counts.upstreamError,
-    rpc_errors: counts.rpcErrors
-  }
-}
-
-function presentRanked({ group, counts }: RankedGroup, name: 'method' | 'endpoint') {
-  return { [name]: group, calls: callsOf(counts), cost: counts.cost }
-}
-
-function presentQuota(state: Quota | null, resetsAt: Date) {
-  return state === null ? null : { ...state, resets_at: resetsAt.toISOString() }
-}
-
-const summaryDescription = `Four periods until now, each beside the one before it, which is as long: yesterday until this time
-of day, the 7 or 30 days before, and the month before until this hour of its day.`
-
-export const orgSummaryRoute = {
-  operationId: 'readOrgUsageSummary',
-  summary: 'Read the usage of an org at a glance',
-  description: summaryDescription,
-  tags,
-  params: orgParams,
-  response: { 200: orgSummary }
-}
-
-export const endpointSummaryRoute = {
-  operationId: 'readEndpointUsageSummary',
-  summary: 'Read the usage of an endpoint at a glance',
-  description: summaryDescription,
-  tags,
-  params: endpointParams,
-  response: { 200: endpointSummary }
 }
 
 const callError = Type.Object(
