@@ -22,6 +22,7 @@ import { registerDocumentation } from './http/documentation.ts'
 import { answerBrokenRequest, answerError, registerProblems } from './http/problem.ts'
 import { createAccountLimit, registerRateLimits } from './http/rate-limits.ts'
 import { registerRequestId, requestIdOf } from './http/request-id.ts'
+import { registerSilentConnections } from './http/silent-connections.ts'
 import { compileValidator } from './http/validation.ts'
 import { registerIdempotencyKeys } from './idempotency/idempotency-keys.ts'
 import { createIdempotencyRepo } from './idempotency/repo.ts'
@@ -47,6 +48,7 @@ const registrations: readonly ((app: App, parts: Parts) => Promise<void> | void)
   // First of all: whatever fails below carries the id, and is observed.
   registerRequestId,
   registerObservation,
+  registerSilentConnections,
   registerHeaders,
   // Before anything that can refuse: a browser may read a refusal only with these headers on it.
   registerCors,
