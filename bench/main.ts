@@ -37,10 +37,9 @@ const sluice = createSluice({
 })
 const contestants: readonly Contestant[] = [
   floor,
-  ...installed.filter(({ name }) => name !== 'caddy'),
+  ...installed,
   sluice,
   bareProxy,
-  ...installed.filter(({ name }) => name === 'caddy'),
   fastifyHttpProxy
 ]
 const choice = {

@@ -2,7 +2,7 @@
 // go to the upstream directly. Both see the same load generator and upstream in the same seconds, so that the difference
 // is what the contestant adds.
 import type { Load, LoadResult, Stream, StreamResult } from './load/load.ts'
-import { send } from './load/measure.ts'
+import { send } from './load/send.ts'
 import type { Placement } from './machine.ts'
 import { memoryOf } from './memory.ts'
 import type { Scenario } from './scenarios.ts'

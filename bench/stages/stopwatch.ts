@@ -22,13 +22,22 @@ function elapsedMs(work: () => number, runs: number): number {
   return elapsed
 }
 
-/** One line: name, fastest and median run, and what that is per second. */
-export function print(name: string, bytes: number, { min, median }: Summary): void {
-  const perRun = `${formatNs(min).padStart(10)} (median ${formatNs(median)})`
-  const rate = `${Math.round((bytes / min) * 1000)} MB/s`
+/** One line: name, and fastest and median run. */
+export function printTime(name: string, summary: Summary): void {
+  process.stdout.write(`${name.padEnd(56)} ${perRunOf(summary)}\n`)
+}
+
+/** One line: name, size, fastest and median run, and what that is per second. */
+export function print(name: string, bytes: number, summary: Summary): void {
+  const perRun = perRunOf(summary)
+  const rate = `${Math.round((bytes / summary.min) * 1000)} MB/s`
   process.stdout.write(
     `${name.padEnd(44)} ${String(bytes).padStart(9)} B ${perRun.padEnd(32)} ${rate}\n`
   )
+}
+
+function perRunOf({ min, median }: Summary): string {
+  return `${formatNs(min).padStart(10)} (median ${formatNs(median)})`
 }
 
 function formatNs(ns: number): string {
