@@ -14,22 +14,27 @@ import {
 
 export type HousekeepingRepo = ReturnType<typeof createHousekeepingRepo>
 
+/** Locks are names of the whole server, so the name of the database is part of it. */
+const lockName = "CONCAT('sluice_sweep:', SHA1(DATABASE()))"
+
 /** Each call that removes answers how many rows it removed. */
 export function createHousekeepingRepo(database: Pick<Database, 'orm' | 'pool'>) {
   return {
     ...accountStatements(database),
     ...usageStatements(database),
 
-    /** Null when another process is at it. The lock goes with its connection, whatever happens. */
+    /** Null when another process is at it. */
     async underLock<T>(work: () => Promise<T>): Promise<T | null> {
       const connection = await database.pool.getConnection()
       try {
-        // Locks are names of the whole server, so the name of the database is part of it.
-        const [rows] = await connection.query(
-          "SELECT GET_LOCK(CONCAT('sluice_sweep:', SHA1(DATABASE())), 0) AS held"
-        )
-        return (rows as { held: number | null }[])[0]?.held === 1 ? await work() : null
+        const [rows] = await connection.query(`SELECT GET_LOCK(${lockName}, 0) AS held`)
+        if ((rows as { held: number | null }[])[0]?.held !== 1) return null
+        const result = await work()
+        // By name, so that it is free when this is over: the server learns of a closed connection later.
+        await connection.query(`DO RELEASE_LOCK(${lockName})`)
+        return result
       } finally {
+        // Whatever happened, the lock goes with its connection.
         connection.destroy()
       }
     }
