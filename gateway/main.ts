@@ -124,15 +124,18 @@ const admin = await startAdmin({
   metrics,
   readiness
 })
-await startThreadsOrEnd()
-isListening = true
-await usage.start()
-feed.start()
-quotas.start()
-const { GATEWAY_HOST: host, GATEWAY_PORT: port, GATEWAY_THREADS: threadCount } = config
-log.info({ host, port, threads: threadCount, node: config.nodeId, boot: bootId }, 'listening')
-
+// Before the first request can be served: whatever is served is counted, also when the end comes at once.
 closeWithGrace({ delay: config.DRAIN_DELAY_MS + config.DRAIN_TIMEOUT_MS + farewellMs }, stop)
+await startThreadsOrEnd()
+// Before the change feed says that this boot is alive, and forgets when the last one was.
+await usage.start()
+if (!isDraining) {
+  isListening = true
+  feed.start()
+  quotas.start()
+  const { GATEWAY_HOST: host, GATEWAY_PORT: port, GATEWAY_THREADS: threadCount } = config
+  log.info({ host, port, threads: threadCount, node: config.nodeId, boot: bootId }, 'listening')
+}
 
 /** In this order: the load balancer looks away, new connections end, requests finish, what they used is written. */
 async function stop({ err }: { err?: Error }): Promise<void> {

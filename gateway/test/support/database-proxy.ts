@@ -2,6 +2,7 @@
 // held, as the kernel does for a stopped server, and nothing is answered) or is gone (connections are cut and refused).
 import { once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
+import { freePorts } from './gateway-process.ts'
 
 export interface DatabaseProxy {
   /** What DATABASE_URL would be. */
@@ -20,7 +21,8 @@ export interface DatabaseProxy {
 
 export async function startDatabaseProxy(databaseUrl: string): Promise<DatabaseProxy> {
   const proxy = new TcpProxy(new URL(databaseUrl))
-  await proxy.listen(0)
+  const [port = 0] = await freePorts(1)
+  await proxy.listen(port)
   return proxy
 }
 
@@ -49,7 +51,7 @@ class TcpProxy implements DatabaseProxy {
   async listen(port: number): Promise<void> {
     this.#server = createServer((client) => this.#join(client)).listen(port, '127.0.0.1')
     await once(this.#server, 'listening')
-    this.#port = (this.#server.address() as { port: number }).port
+    this.#port = port
   }
 
   freeze(): void {
