@@ -9,7 +9,8 @@ import {
   quotaUsage,
   usageDays,
   usageHours,
-  usageMinutes
+  usageMinutes,
+  usageWriters
 } from '../../drizzle/schema/usage.ts'
 
 export type HousekeepingRepo = ReturnType<typeof createHousekeepingRepo>
@@ -53,6 +54,14 @@ function usageStatements({ orm }: Pick<Database, 'orm'>) {
         .delete(table)
         .where(lt(table.startsAt, startedBefore))
         .orderBy(asc(table.startsAt))
+        .limit(rowsMax)
+      return result.affectedRows
+    },
+
+    async removeUsageWriters(updatedBefore: Date, rowsMax: number): Promise<number> {
+      const [result] = await orm
+        .delete(usageWriters)
+        .where(lt(usageWriters.updatedAt, updatedBefore))
         .limit(rowsMax)
       return result.affectedRows
     },

@@ -59,7 +59,9 @@ export function createSweeper({ repo, clock, log, config }: SweeperDeps) {
       (max) => repo.removeCallErrors(before(retentionMs.callErrors), max),
       (max) => repo.removeUsage('usageMinutes', firstKept('1m'), max),
       (max) => repo.removeUsage('usageHours', firstKept('1h'), max),
-      (max) => repo.removeUsage('usageDays', firstKept('1d'), max)
+      (max) => repo.removeUsage('usageDays', firstKept('1d'), max),
+      // Not before the last flush that it could tell apart would be written to days that are removed.
+      (max) => repo.removeUsageWriters(firstKept('1d'), max)
     ]
   }
 

@@ -74,6 +74,12 @@ t.test('old rows go, young ones stay, to the row', async (t) => {
       'boot_x'
     ])
   }
+  for (const age of [729, 732]) {
+    await pool.query(
+      'INSERT INTO usage_writers (boot_id, node_id, seq, complete_until, updated_at) VALUES (?, ?, 1, ?, ?)',
+      [newId('boot'), 'gone', new Date(now - age * dayMs), new Date(now - age * dayMs)]
+    )
+  }
   await sweeperOf().sweep()
   for (const { table, unit, keptMs } of kept) {
     const first = Math.floor((now - keptMs) / unit) * unit
@@ -81,6 +87,7 @@ t.test('old rows go, young ones stay, to the row', async (t) => {
   }
   t.equal(await countOf('call_errors'), 2)
   t.equal(await countOf('quota_usage'), 2)
+  t.equal(await countOf('usage_writers'), 1)
   t.same(await sweeperOf().sweep(), { rows: 0, isLate: false }, 'nothing else is due')
 })
 

@@ -9,7 +9,7 @@ import type { Outcome } from '../errors.ts'
 export const seriesMax = 131_072
 export const droppedIndex = 0
 
-/** Upper bounds of the latency histogram, milliseconds: percentiles interpolated in them are within 8 %. */
+/** Upper bounds of the latency histogram, milliseconds: the same as those of the usage tables. */
 export const latencyBoundsMs = [
   0.5, 0.7, 1, 1.4, 2, 2.8, 4, 5.6, 8, 11, 16, 22, 32, 45, 64, 90, 128, 181, 256, 362, 512, 724,
   1024, 2048, 4096, 8192
