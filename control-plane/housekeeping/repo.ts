@@ -1,6 +1,7 @@
 // The SQL that removes what has had its time, a limited number of rows at once, so that no statement holds many locks.
 import { and, asc, lt, lte, max } from 'drizzle-orm'
 import type { Database } from '../../drizzle/client.ts'
+import { newId } from '../../drizzle/ids.ts'
 import { emailTokens, refreshTokens, sessions } from '../../drizzle/schema/accounts.ts'
 import { changeApplications, changeLog } from '../../drizzle/schema/changes.ts'
 import { idempotencyKeys } from '../../drizzle/schema/requests.ts'
@@ -59,9 +60,11 @@ function usageStatements({ orm }: Pick<Database, 'orm'>) {
     },
 
     async removeUsageWriters(updatedBefore: Date, rowsMax: number): Promise<number> {
+      // Ids of boots sort by age, so the key leads to those that began before.
+      const bootedBefore = lt(usageWriters.bootId, newId('boot', updatedBefore.getTime()))
       const [result] = await orm
         .delete(usageWriters)
-        .where(lt(usageWriters.updatedAt, updatedBefore))
+        .where(and(bootedBefore, lt(usageWriters.updatedAt, updatedBefore)))
         .limit(rowsMax)
       return result.affectedRows
     },

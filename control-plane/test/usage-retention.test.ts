@@ -77,7 +77,12 @@ t.test('old rows go, young ones stay, to the row', async (t) => {
   for (const age of [729, 732]) {
     await pool.query(
       'INSERT INTO usage_writers (boot_id, node_id, seq, complete_until, updated_at) VALUES (?, ?, 1, ?, ?)',
-      [newId('boot'), 'gone', new Date(now - age * dayMs), new Date(now - age * dayMs)]
+      [
+        newId('boot', now - age * dayMs),
+        'gone',
+        new Date(now - age * dayMs),
+        new Date(now - age * dayMs)
+      ]
     )
   }
   await sweeperOf().sweep()
