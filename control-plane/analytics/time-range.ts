@@ -9,6 +9,8 @@ export const stepNames = ['1m', '1h', '1d'] as const
 export type Step = (typeof stepNames)[number]
 
 export const pointsMax = 1500
+/** Unless a step is asked for: six curves of so many points are all that a chart can show. */
+export const groupedPointsUsual = 400
 
 const minuteMs = 60_000
 const hourMs = 60 * minuteMs
@@ -27,6 +29,7 @@ export interface RangeQuery {
   to?: string
   step?: Step
   time_zone?: string
+  group_by?: string
 }
 
 export interface TimeRange {
@@ -57,7 +60,8 @@ export function readTimeRange(query: RangeQuery, kept: Kept): TimeRange {
     )
   }
   if (query.time_zone !== undefined) return inZone(query.time_zone, { from, to }, query.step, kept)
-  const step = query.step ?? finestStep({ from, to }, kept)
+  const pointsUsual = query.group_by === undefined ? pointsMax : groupedPointsUsual
+  const step = query.step ?? usualStep({ from, to }, kept, pointsUsual)
   checkStep(step, { from, to }, kept)
   const ms = stepMs[step]
   const first = floorTo(from, ms)
@@ -117,9 +121,11 @@ function rangeOf(step: Step, grain: Step, bounds: readonly number[]): TimeRange 
   return { step, grain, bounds, from: new Date(first), to: new Date(last) }
 }
 
-function finestStep(asked: Asked, kept: Kept): Step {
-  const fitting = stepNames.find((step) => fits(step, asked, kept))
-  if (fitting !== undefined) return fitting
+/** The finest with no more points than usual, else the coarsest. */
+function usualStep(asked: Asked, kept: Kept, pointsUsual: number): Step {
+  const fitting = stepNames.filter((step) => fits(step, asked, kept))
+  const usual = fitting.find((step) => pointsOf(step, asked) <= pointsUsual) ?? fitting.at(-1)
+  if (usual !== undefined) return usual
   throw refusal('from', whyNot('1d', asked, kept))
 }
 

@@ -35,7 +35,11 @@ t.test('the finest step that fits is taken when none is asked for', async (t) =>
     ['from=2050-02-01T00:00:00Z', '1d'],
     ['from=2049-02-01T00:00:00Z', '1d'],
     ['from=2049-02-01T00:00:00Z&to=2049-02-01T06:00:00Z', '1d'],
-    ['from=2050-03-01T00:00:00Z&to=2050-03-01T06:00:00Z', '1h']
+    ['from=2050-03-01T00:00:00Z&to=2050-03-01T06:00:00Z', '1h'],
+    ['group_by=method', '1h'],
+    ['group_by=method&from=2050-04-05T06:00:00Z', '1m'],
+    ['group_by=method&from=2050-03-01T00:00:00Z', '1d'],
+    ['group_by=method&step=1m', '1m']
   ]
   for (const [query, step] of steps) {
     const { body } = await ask(query)
