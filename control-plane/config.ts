@@ -59,7 +59,8 @@ export const environmentSchema = Type.Object({
   }),
   SLUICE_DATA_DIR: Type.String({
     default: '.data',
-    description: 'the folder in which mails are left when SMTP_URL is not set'
+    description:
+      'the folder of what must outlast the process: usage that waits for the database, mail without SMTP_URL'
   }),
   SMTP_URL: Type.String({
     default: '',

@@ -131,7 +131,7 @@ export const environmentSchema = Type.Object({
     default: '.data',
     minLength: 1,
     description:
-      'the folder in which usage waits, in usage-spool, while the database is away; must outlast the process'
+      'the folder of what must outlast the process: usage that waits for the database, mail without SMTP_URL'
   }),
   USAGE_RECORDING: Type.Union([Type.Literal('on'), Type.Literal('off')], {
     default: 'on',
