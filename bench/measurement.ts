@@ -127,7 +127,10 @@ async function sendFlood(
 
 function streamOf(scenario: Scenario, { port, paths }: Target): Stream {
   return {
-    ...{ port, paths, body: scenario.requestBody, connections: scenario.connections },
+    port,
+    paths,
+    body: scenario.requestBody,
+    connections: scenario.connections,
     requestsPerSecond: null,
     statuses: statusesOf[scenario.ask]
   }
@@ -135,9 +138,12 @@ function streamOf(scenario: Scenario, { port, paths }: Target): Stream {
 
 function directStreamOf(scenario: Scenario, { upstreamPort }: Target, rate: number): Stream {
   return {
-    ...{ port: upstreamPort, paths: ['/'], body: scenario.requestBody, statuses: [200] },
+    port: upstreamPort,
+    paths: ['/'],
+    body: scenario.requestBody,
     connections: directConnections,
-    requestsPerSecond: Math.max(1, rate * directPart)
+    requestsPerSecond: Math.max(1, rate * directPart),
+    statuses: [200]
   }
 }
 

@@ -96,8 +96,12 @@ async function runTogether(
   const placement = placementOf(scenario.threads)
   const keys = Array.from({ length: scenario.ask === 'good' ? scenario.keys : 1 }, newApiKey)
   const setup = {
-    ...{ upstreamPort, placement, keys, limitedKey: newApiKey() },
-    ...{ answerBytes: scenario.answerBytes, threads: scenario.threads }
+    upstreamPort,
+    answerBytes: scenario.answerBytes,
+    keys,
+    limitedKey: newApiKey(),
+    threads: scenario.threads,
+    placement
   }
   const upstream = await startNode({
     file: 'upstream.ts',
@@ -149,14 +153,21 @@ async function enter(
     unknown: () => Array.from({ length: scenario.keys }, newApiKey)
   }[scenario.ask]()
   entrants.push({
-    ...{ contestant, running, port, upstreamPort, placement },
+    contestant,
+    running,
+    port,
+    upstreamPort,
+    placement,
     pids: processTreeOf(pid),
     paths: askedKeys.map(pathOf),
     floodPaths: scenario.hasFlood ? Array.from({ length: floodKeys }, newApiKey).map(pathOf) : []
   })
   try {
     await checkJob(contestant, {
-      ...{ port, upstreamPort, limitedKey, body: scenario.requestBody },
+      port,
+      upstreamPort,
+      limitedKey,
+      body: scenario.requestBody,
       answerBytes: scenario.answerBytes,
       goodKey: setup.keys[0] as string,
       unknownKey: newApiKey()

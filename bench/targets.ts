@@ -20,7 +20,12 @@ export interface Target {
 
 const sluiceIn = (scenario: string): Measured => ({ scenario, contestant: 'sluice' })
 const cpuOf = (promise: string, of: Measured, over: Measured, most: number, least = 0): Target => ({
-  ...{ promise, figure: 'cpuUsPerRequest', of, over, least, most }
+  promise,
+  figure: 'cpuUsPerRequest',
+  of,
+  over,
+  least,
+  most
 })
 const single = sluiceIn('single')
 const constant = (promise: string, scenario: string): Target =>

@@ -53,6 +53,8 @@ async function start({ root, openDatabase, nodeOptions = [] }: SluiceOptions, se
         GATEWAY_PORT: String(port),
         GATEWAY_ADMIN_PORT: String(adminPort),
         GATEWAY_THREADS: String(setup.threads),
+        // Its own: what one gateway could not write yet, the next one in the same folder would.
+        SLUICE_DATA_DIR: setup.folder,
         KEY_CACHE_MAX: String(Math.max(keyCacheMin, setup.keys.length)),
         LOG_LEVEL: 'error'
       },

@@ -17,32 +17,36 @@ export interface TenantsSetup extends Pick<Setup, 'keys' | 'limitedKey' | 'upstr
 
 /** Migrates the empty database and writes the tenants. */
 export async function seedTenants(setup: TenantsSetup): Promise<void> {
-  const { client, migrations } = await loadCode(setup.root)
-  const database = client.openDatabase(setup.databaseUrl, { statementTimeoutMs })
+  const code = await loadCode(setup.root)
+  const database = code.client.openDatabase(setup.databaseUrl, { statementTimeoutMs })
   try {
-    await migrations.migrate(database)
-    await seed(database.orm, setup)
+    await code.migrations.migrate(database)
+    await seed(database.orm, code, setup)
   } finally {
     await database.close()
   }
 }
 
-type Orm = ReturnType<typeof import('../../drizzle/client.ts').openDatabase>['orm']
+type Code = Awaited<ReturnType<typeof loadCode>>
+type Orm = ReturnType<Code['client']['openDatabase']>['orm']
 
-async function seed(orm: Orm, setup: TenantsSetup): Promise<void> {
-  const { apiKey, ids, schema, box } = await loadCode(setup.root)
+async function seed(orm: Orm, code: Code, setup: TenantsSetup): Promise<void> {
+  const { ids, schema, box } = code
   const now = new Date()
   const times = { createdAt: now, updatedAt: now }
   const [orgId, chainId, upstreamId] = [ids.newId('org'), ids.newId('chn'), ids.newId('ups')]
-  const name = 'bench'
-  await orm.insert(schema.orgs).values({ id: orgId, name, ...wideLimit, dailyQuota, ...times })
+  await orm
+    .insert(schema.orgs)
+    .values({ id: orgId, name: 'Bench', ...wideLimit, dailyQuota, ...times })
   const methodWeights = { eth_call: 2, eth_getLogs: 10 }
   await orm
     .insert(schema.chains)
-    .values({ id: chainId, name, kind: 'evm', methodWeights, ...times })
+    .values({ id: chainId, name: 'bench', kind: 'evm', methodWeights, ...times })
   const upstreamUrl = `http://127.0.0.1:${setup.upstreamPort}/`
   const url = box.createSecretBox([setup.secretKey]).seal(upstreamUrl, upstreamId)
-  await orm.insert(schema.upstreams).values({ id: upstreamId, chainId, name, url, ...times })
+  await orm
+    .insert(schema.upstreams)
+    .values({ id: upstreamId, chainId, name: 'bench', url, ...times })
   const secrets = [...setup.keys, setup.limitedKey]
   for (let at = 0; at < secrets.length; at += rowsPerInsert) {
     const tenants = secrets.slice(at, at + rowsPerInsert).map((secret) => ({
@@ -50,19 +54,51 @@ async function seed(orm: Orm, setup: TenantsSetup): Promise<void> {
       endpointId: ids.newId('ep'),
       limit: secret === setup.limitedKey ? narrowLimit : wideLimit
     }))
-    await orm.insert(schema.endpoints).values(
-      tenants.map(({ endpointId, limit }) => ({
-        ...{ id: endpointId, orgId, chainId, name, status: 'active' as const },
-        ...{ ...limit, dailyQuota, ...times }
-      }))
-    )
-    await orm.insert(schema.apiKeys).values(
-      tenants.map(({ secret, endpointId }) => ({
-        ...{ id: ids.newId('key'), endpointId, hash: apiKey.hashApiKey(secret) },
-        ...{ ...apiKey.publicFormOf(secret), createdAt: now }
-      }))
-    )
+    await seedEndpoints(orm, code, tenants, { orgId, chainId, now })
   }
+}
+
+interface Tenant {
+  readonly secret: string
+  readonly endpointId: string
+  readonly limit: typeof wideLimit | typeof narrowLimit
+}
+
+interface Owner {
+  readonly orgId: string
+  readonly chainId: string
+  readonly now: Date
+}
+
+/** Each with one key. */
+async function seedEndpoints(
+  orm: Orm,
+  { ids, schema, apiKey }: Code,
+  tenants: readonly Tenant[],
+  { orgId, chainId, now }: Owner
+): Promise<void> {
+  await orm.insert(schema.endpoints).values(
+    tenants.map(({ endpointId, limit }) => ({
+      id: endpointId,
+      orgId,
+      chainId,
+      name: 'Bench',
+      status: 'active' as const,
+      ...limit,
+      dailyQuota,
+      createdAt: now,
+      updatedAt: now
+    }))
+  )
+  await orm.insert(schema.apiKeys).values(
+    tenants.map(({ secret, endpointId }) => ({
+      id: ids.newId('key'),
+      endpointId,
+      hash: apiKey.hashApiKey(secret),
+      ...apiKey.publicFormOf(secret),
+      createdAt: now
+    }))
+  )
 }
 
 /** Throws when that tree is so old that it has no such files. */

@@ -33,7 +33,12 @@ function open(t: Test, port: number, options: Partial<Stream>) {
   const failures: string[] = []
   const stream = new RequestStream(
     {
-      ...{ port, paths: ['/a'], body, connections: 1, requestsPerSecond: null, statuses: [200] },
+      port,
+      paths: ['/a'],
+      body,
+      connections: 1,
+      requestsPerSecond: null,
+      statuses: [200],
       ...options
     },
     (reason) => failures.push(reason)
