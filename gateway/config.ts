@@ -143,6 +143,18 @@ export const environmentSchema = Type.Object({
     60_000,
     'milliseconds between two writes of usage, the most that a kill can lose; up to 20000 when the writes are large'
   ),
+  USAGE_ROWS_MAX: count(
+    20_000,
+    100,
+    1_000_000,
+    'pairs of key and method that one thread counts apart between two writes; further methods of a key are _other'
+  ),
+  USAGE_SPOOL_BYTES_MAX: count(
+    1_073_741_824,
+    1_048_576,
+    1_099_511_627_776,
+    'bytes of usage that wait on the disk while the database is away; what exceeds them waits in memory'
+  ),
   FAILED_CALLS_PER_SECOND_MAX: count(
     50,
     0,

@@ -1,6 +1,7 @@
 // The main thread: reads the configuration, owns everything slow (the database, the change feed, the admin server), and
 // starts one worker thread per core. Nothing here is on the way of a request but the look-up of a key that no thread knows.
 import { createServer } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
 import closeWithGrace from 'close-with-grace'
 import { openDatabase } from '../drizzle/client.ts'
 import { ConfigurationError, exitCodeOfBadConfiguration } from '../drizzle/environment.ts'
@@ -25,6 +26,8 @@ import { ThreadPool } from './thread-pool.ts'
 const exitCodeOfBug = 70
 /** What a frozen database can take of the end: the last flush of usage, its move to the disk, the goodbye. Milliseconds. */
 const farewellMs = 15_000
+/** What a thread gets to end after its requests have, or have run out of time. Milliseconds. */
+const threadEndMs = 2000
 
 const config = readConfigOrEnd()
 // Before the first thread loads uWS.
@@ -86,6 +89,7 @@ const usage = new UsageLedger({
   bootId,
   flushMs: config.USAGE_FLUSH_MS,
   spoolFolder: config.spoolFolder,
+  spoolBytesMax: config.USAGE_SPOOL_BYTES_MAX,
   callErrors,
   sealThreads: () => threads.seal(),
   recorded: () => threads.recorded
@@ -125,7 +129,8 @@ const admin = await startAdmin({
   readiness
 })
 // Before the first request can be served: whatever is served is counted, also when the end comes at once.
-closeWithGrace({ delay: config.DRAIN_DELAY_MS + config.DRAIN_TIMEOUT_MS + farewellMs }, stop)
+const { DRAIN_DELAY_MS, DRAIN_TIMEOUT_MS } = config
+closeWithGrace({ delay: DRAIN_DELAY_MS + DRAIN_TIMEOUT_MS + threadEndMs + farewellMs }, stop)
 await startThreadsOrEnd()
 // Before the change feed says that this boot is alive, and forgets when the last one was.
 await usage.start()
@@ -142,8 +147,12 @@ async function stop({ err }: { err?: Error }): Promise<void> {
   if (err) log.fatal({ err }, 'stopping because of a bug')
   isDraining = true
   log.info('draining')
-  await new Promise((resolve) => setTimeout(resolve, config.DRAIN_DELAY_MS))
-  await threads.drain()
+  await delay(DRAIN_DELAY_MS)
+  // A thread that hangs must not keep what the others counted from being written.
+  await Promise.race([
+    threads.drain(),
+    delay(DRAIN_TIMEOUT_MS + threadEndMs, undefined, { ref: false })
+  ])
   await Promise.all([feed.stop(), quotas.stop(), usage.stop()])
   await database.close()
   admin.close()

@@ -22,6 +22,9 @@ export interface ThreadPoolDeps {
   readonly onDeath: (threadNumber: number, error: unknown) => void
 }
 
+/** One that hangs must not keep the others' usage from being written. */
+const sealTimeoutMs = 3000
+
 interface Thread {
   readonly worker: Worker
   readonly ended: Promise<void>
@@ -58,11 +61,18 @@ export class ThreadPool {
     await this.#changes.reached(upTo)
   }
 
-  /** Resolves when every thread has handed over what it had counted when it was asked. */
-  async seal(): Promise<void> {
+  /** Resolves when every thread has handed over what it had counted when it was asked. False when one takes too long. */
+  async seal(): Promise<boolean> {
     this.#sealRound++
     this.tell({ kind: 'seal', round: this.#sealRound })
-    await this.#seals.reached(this.#sealRound)
+    let timer: NodeJS.Timeout | undefined
+    const timeout = new Promise<false>((resolve) => {
+      timer = setTimeout(() => resolve(false), sealTimeoutMs)
+    })
+    const sealed = this.#seals.reached(this.#sealRound).then(() => true)
+    const isComplete = await Promise.race([sealed, timeout])
+    clearTimeout(timer)
+    return isComplete
   }
 
   /** Calls that the threads have recorded in all, up to the last that each handed over. */

@@ -46,9 +46,12 @@ const counters = new Counters(counterMemory, (index, family, labels) =>
 const metrics = new ThreadMetrics(counters)
 const failures = createFailures(config.QUOTA_STATUS)
 const deadlines = new Deadlines(config.UPSTREAM_TIMEOUT_MS)
-const usage = new UsageBank(clock, (bank) =>
-  main.postMessage({ kind: 'usage', bank } satisfies ToMain, [bank.values.buffer as ArrayBuffer])
-)
+const usage = new UsageBank({
+  clock,
+  rowsMax: config.USAGE_ROWS_MAX,
+  onSealed: (bank) =>
+    main.postMessage({ kind: 'usage', bank } satisfies ToMain, [bank.values.buffer as ArrayBuffer])
+})
 const failedCalls = new FailedCalls(clock, config.FAILED_CALLS_PER_SECOND_MAX)
 
 const keys = new KeyCache({

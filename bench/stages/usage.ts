@@ -47,8 +47,12 @@ function keyOf(number: number): CachedKey {
 
 const keys = Array.from({ length: keyCount }, (_, number) => keyOf(number))
 let sealed = 0
-const bank = new UsageBank(systemClock, ({ values }) => {
-  sealed += values.length
+const bank = new UsageBank({
+  clock: systemClock,
+  rowsMax: 20_000,
+  onSealed: ({ values }) => {
+    sealed += values.length
+  }
 })
 const nowMs = systemClock.nowMs()
 let turn = 0

@@ -13,23 +13,32 @@ export interface MethodNames {
   isNews(method: string): boolean
   /** Makes a name known when it is news. Returns whether it was. */
   learn(method: string): boolean
+  /** Makes a name known that the operator has given a weight, beside those that are learned. */
+  vouch(method: string): void
 }
 
 const plausibleName = /^[A-Za-z][A-Za-z0-9_.:/-]{0,63}$/
 
-/** @param namesMax how many names can become known, and so the label values that metrics can have; later ones stay `_other`. */
+/** @param namesMax how many names can be learned, and so the label values that metrics can have; later ones stay `_other`. */
 export function createMethodNames(namesMax = 256): MethodNames {
   // A name to itself: the string that is kept has its hash already, the client's has not.
   const names = new Map<string, string>()
+  let learned = 0
   const isNews = (method: string) =>
-    names.size < namesMax && !names.has(method) && plausibleName.test(method)
+    learned < namesMax && !names.has(method) && plausibleName.test(method)
   return {
     nameOf: (method) => names.get(method) ?? otherMethod,
     isNews,
     learn(method) {
       const news = isNews(method)
-      if (news) names.set(method, method)
+      if (news) {
+        names.set(method, method)
+        learned++
+      }
       return news
+    },
+    vouch(method) {
+      if (plausibleName.test(method)) names.set(method, method)
     }
   }
 }

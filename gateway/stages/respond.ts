@@ -175,6 +175,7 @@ export class Respond {
 
   #startStream(exchange: Exchange): void {
     exchange.isStreaming = true
+    learnFromLarge(exchange)
     const { res, answerHeaders, answerPieces } = exchange
     res.onWritable((offset) => {
       this.#resume(exchange, offset)
@@ -304,7 +305,10 @@ function judge(exchange: Exchange, answer: Buffer): void {
   if (chain === null || scan === null || body === null) return
   const { methodNames } = chain
   const opened = openAnswer(answer, String(answerHeaders?.['content-encoding'] ?? ''))
-  if (opened === null) return
+  if (opened === null) {
+    learnFromLarge(exchange)
+    return
+  }
   const hasNews = status === 200 && scan.calls.some(({ method }) => methodNames.isNews(method))
   if (!hasNews && !mayHoldError(opened)) return
   const isSent = (index: number) => refusedCalls === null || !refusedCalls.has(index)
@@ -313,4 +317,11 @@ function judge(exchange: Exchange, answer: Buffer): void {
   for (const [index, verdict] of exchange.verdicts) {
     if (verdict === 'result') chain.learn(scan.calls[index]?.method ?? '')
   }
+}
+
+/** An error is short: what is too large to be looked into is a result, when it is JSON at all. */
+function learnFromLarge({ chain, scan, status, answerHeaders }: Exchange): void {
+  const [call] = scan?.calls ?? []
+  if (chain === null || call === undefined || scan?.isBatch || status !== 200) return
+  if (String(answerHeaders?.['content-type'] ?? '').includes('json')) chain.learn(call.method)
 }

@@ -7,7 +7,7 @@ import type { KeyRecord } from '../keys/key-record.ts'
 import { noSlot } from '../limits/limit-slots.ts'
 import { UsageBank, type UsageEntry } from '../telemetry/usage/bank.ts'
 import { columnCount, type SealedBank } from '../telemetry/usage/columns.ts'
-import { rowsOf } from '../telemetry/usage/rows.ts'
+import { grainsByMinute, rowsOf, type TableName, tableNames } from '../telemetry/usage/rows.ts'
 import { UsageSums } from '../telemetry/usage/sums.ts'
 import { identityOf } from './support/usage-ledger.ts'
 
@@ -48,7 +48,7 @@ const entry: UsageEntry = {
   latencyMs: 1.2
 }
 
-function setUp() {
+function setUp(rowsMax = 20_000) {
   const time = { wallMs: Date.UTC(2026, 0, 1, 12, 0, 30), nowMs: 5000 }
   const clock: Clock = {
     nowMs: () => time.nowMs,
@@ -56,7 +56,7 @@ function setUp() {
     wallMs: () => time.wallMs
   }
   const sealed: SealedBank[] = []
-  const bank = new UsageBank(clock, (one) => sealed.push(one))
+  const bank = new UsageBank({ clock, rowsMax, onSealed: (one) => sealed.push(one) })
   const record = (key: CachedKey, part: Partial<UsageEntry> = {}) =>
     bank.record(key, { ...entry, ...part }, time.nowMs)
   const pass = (ms: number) => {
@@ -137,9 +137,8 @@ t.test('sums become rows of three tables in three grains, sorted by primary key'
   const identities = [identityOf(2, 'org_1'), { ...identityOf(1, 'org_1'), method: 'n' }]
   const minutes = ['12:59', '13:00'].map((time) => minuteOf(`2026-01-01T${time}:00Z`))
   for (const minute of minutes) sums.add({ minute, identities, values: values(), recorded: 0 })
-  const tables = rowsOf(sums.minutes)
-  const keysOf = (table: 'usage_minutes' | 'usage_hours' | 'usage_days') =>
-    (tables.get(table) ?? []).map((row) => row.slice(0, 5).join(' '))
+  const grains = grainsByMinute(sums.minutes)
+  const keysOf = (table: TableName) => rowsOf(table, grains).map((row) => row.slice(0, 5).join(' '))
   t.same(keysOf('usage_days'), [
     'ep_000001  2026-01-01 00:00:00 chn_1 ',
     'ep_000001 key_000001 2026-01-01 00:00:00 chn_1 n',
@@ -157,9 +156,9 @@ t.test('sums become rows of three tables in three grains, sorted by primary key'
       'org_1  2026-01-01 13:00:00 chn_1 n'
     ]
   )
-  const callsIn = (table: 'usage_minutes' | 'usage_hours' | 'usage_days') =>
-    (tables.get(table) ?? []).reduce((sum, row) => sum + Number(row[5]), 0)
-  for (const table of ['usage_minutes', 'usage_hours', 'usage_days'] as const) {
+  const callsIn = (table: TableName) =>
+    rowsOf(table, grains).reduce((sum, row) => sum + Number(row[5]), 0)
+  for (const table of tableNames) {
     t.equal(callsIn(table), 4 * 3, `${table}: four calls in three grains`)
   }
 })
@@ -178,3 +177,24 @@ t.test('what cannot be written takes memory by keys and methods, not by time', a
   t.ok(sums.minutes.size < 200, `${sums.minutes.size} steps of time for ${days} days`)
   t.equal(Math.max(...sums.minutes.keys()), first + days * 1440 - 1, 'the latest are exact')
 })
+
+t.test(
+  'with more keys and methods than there is room for, methods are told apart no more',
+  async (t) => {
+    const { bank, sealed, record } = setUp(10)
+    const keys = Array.from({ length: 20 }, (_, number) => keyOf(number))
+    for (const key of keys) {
+      for (let number = 0; number < 60; number++) record(key, { method: `method_${number}` })
+    }
+    bank.seal()
+    const [one] = sealed
+    t.equal(one?.recorded, 20 * 60)
+    const rows = one?.identities ?? []
+    t.equal(rows.length, 10 + 20, 'ten rows, and one for each key')
+    const calls = rows.reduce(
+      (sum, _row, place) => sum + (one?.values[place * columnCount] ?? 0),
+      0
+    )
+    t.equal(calls, 20 * 60, 'no call is given up')
+  }
+)

@@ -101,28 +101,37 @@ async function callOn({ gateways, tenants }: Scene, counted: Counted): Promise<v
   }
 }
 
+/** The database and the gateways fail independently, so that a gateway is also stopped while the database is away. */
 async function breakThings(scene: Scene) {
   const { server, gateways } = scene
   const faults = { frozen: 0, killed: 0, restarted: 0 }
-  const actions = {
-    frozen: () => server.freeze(randomBetween(100, 4000)),
-    killed: () => server.killAndRestart(randomBetween(0, 1500)),
-    async restarted() {
+  const isEnough = () => scene.isOver && Math.min(...Object.values(faults)) >= faultsWanted
+  const breakDatabase = async () => {
+    while (!isEnough()) {
+      if (Math.random() < (faults.frozen > faults.killed ? 0.2 : 0.8)) {
+        // Longer than a gateway waits for it when it ends.
+        await server.freeze(Math.random() < 0.3 ? 8000 : randomBetween(100, 4000))
+        faults.frozen++
+      } else {
+        await server.killAndRestart(randomBetween(0, 3000))
+        faults.killed++
+      }
+      await delay(randomBetween(100, 1500))
+    }
+  }
+  const restartGateways = async () => {
+    while (!isEnough()) {
       const gateway = oneOf(gateways)
       const code = await gateway.current.stop()
       if (code !== 0) throw new Error(`exit code ${code}: ${gateway.current.output()}`)
       gateway.current = await gateway.start(false)
       // Before that a signal ends it as it ends any program.
       await until(async () => (await fetch(`${gateway.current.adminUrl}/healthz`)).ok)
+      faults.restarted++
+      await delay(randomBetween(500, 3000))
     }
   }
-  const kinds = Object.keys(faults) as (keyof typeof faults)[]
-  while (!scene.isOver || Math.min(...Object.values(faults)) < faultsWanted) {
-    const kind = oneOf(kinds)
-    await actions[kind]()
-    faults[kind]++
-    await delay(randomBetween(100, 1200))
-  }
+  await Promise.all([breakDatabase(), restartGateways()])
   return faults
 }
 
@@ -155,7 +164,7 @@ async function compare(t: Test, { database, tenants, chain }: Scene, counted: Co
 
 t.test(
   'to the call, whatever happens to the database and the gateways',
-  { timeout: 110_000 },
+  { timeout: 240_000 },
   async (t) => {
     const scene = await setUp(t)
     const counted: Counted = { ok: 0, rate_limited: 0 }

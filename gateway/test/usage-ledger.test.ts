@@ -1,16 +1,22 @@
 // Every call is in the tables exactly once, whatever happens to the database: answers to commits are lost, writers meet
 // on the same rows, the database is away for a while or for good, files are damaged.
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { eq } from 'drizzle-orm'
 import t, { type Test } from 'tap'
 import { newId } from '../../drizzle/ids.ts'
-import { usageWriters } from '../../drizzle/schema/index.ts'
+import { gatewayNodes, usageWriters } from '../../drizzle/schema/index.ts'
 import { createTestDatabase } from '../../drizzle/test/support/test-database.ts'
 import { startDatabaseProxy } from './support/database-proxy.ts'
 import { until } from './support/gateway-process.ts'
 import { totalOf, usageTables } from './support/usage.ts'
-import { identityOf, newSpoolFolder, openLedger, type TestLedger } from './support/usage-ledger.ts'
+import {
+  identityOf,
+  type LedgerOptions,
+  newSpoolFolder,
+  openLedger,
+  type TestLedger
+} from './support/usage-ledger.ts'
 
 const db = await createTestDatabase()
 t.teardown(() => db.drop())
@@ -32,8 +38,8 @@ async function setUp(t: Test) {
     orgId,
     nodeId,
     files: () => readdirSync(spoolFolder).sort(),
-    open: (bootId = newId('boot')) => {
-      const one = openLedger({ databaseUrl: proxy.url, spoolFolder, nodeId, bootId })
+    open: (options: Partial<LedgerOptions> = {}) => {
+      const one = openLedger({ databaseUrl: proxy.url, spoolFolder, nodeId, ...options })
       opened.push(one)
       return one
     },
@@ -170,9 +176,10 @@ t.test('a damaged file is left for a person, and the others are written', async 
   await proxy.restore()
   const second = open()
   await second.ledger.start()
-  await until(() => second.ledger.spooledCount === 0)
+  await until(() => second.ledger.spooled.size === 0)
   await second.ledger.stop()
-  t.same(files(), ['notes.txt', damaged].sort())
+  t.equal(second.ledger.spooled.damaged, 1)
+  t.same(files(), ['notes.txt', `${damaged}.damaged`].sort())
   t.equal(await written(), 1)
 })
 
@@ -194,7 +201,7 @@ t.test('when not even the disk takes it, it stays in memory', async (t) => {
 
 t.test('an earlier run that was killed is told of, once', async (t) => {
   const { open, writer } = await setUp(t)
-  const killed = open('boot_00000000000000000000000000')
+  const killed = open({ bootId: 'boot_00000000000000000000000000' })
   await killed.ledger.start()
   await until(async () => (await writer(killed.bootId)) !== undefined)
   const second = open()
@@ -207,4 +214,103 @@ t.test('an earlier run that was killed is told of, once', async (t) => {
   t.equal(third.ledger.lostSecondsMax, 0)
   await third.ledger.stop()
   await killed.ledger.stop()
+})
+
+t.test('a file that cannot be read now is neither lost nor passed over', async (t) => {
+  const { proxy, open, orgId, written, files, spoolFolder } = await setUp(t)
+  const first = open()
+  await proxy.cut()
+  await first.ledger.start()
+  for (let round = 1; round <= 3; round++) {
+    first.count([identityOf(round, orgId)])
+    await until(() => files().length >= round)
+  }
+  await first.ledger.stop()
+  const [oldest = ''] = files()
+  const path = join(spoolFolder, oldest)
+  const text = readFileSync(path)
+  rmSync(path)
+  // Reading it fails as a bad disk does.
+  mkdirSync(path)
+  await proxy.restore()
+  const second = open()
+  await second.ledger.start()
+  second.count([identityOf(9, orgId)])
+  await until(() => files().some((name) => name.includes(second.bootId)))
+  t.equal(await written(), 0, 'what is younger waits')
+  rmSync(path, { recursive: true })
+  writeFileSync(path, text)
+  await until(() => files().length === 0)
+  await second.ledger.stop()
+  t.equal(await written(), 4)
+})
+
+t.test(
+  'a flush that goes on while the gateway ends does not pass over what was spooled',
+  async (t) => {
+    const { proxy, open, orgId, written, files } = await setUp(t)
+    const first = open({ statementTimeoutMs: 20_000 })
+    await first.ledger.start()
+    await until(() => first.ledger.lagSeconds < 0.1)
+    proxy.freeze()
+    first.count([identityOf(1, orgId)])
+    await until(() => first.ledger.lagSeconds > 0.5)
+    first.count([identityOf(2, orgId), identityOf(3, orgId)])
+    // Gives up on the database after a few seconds.
+    await first.ledger.stop()
+    t.ok(files().length > 0)
+    proxy.thaw()
+    await until(async () => (await written()) > 0)
+    const second = open()
+    await second.ledger.start()
+    await until(() => files().length === 0)
+    await second.ledger.stop()
+    t.equal(await written(), 3)
+  }
+)
+
+t.test("gateways that share a data folder leave each other's usage alone", async (t) => {
+  const { proxy, open, orgId, nodeId, written, files, writer, spoolFolder } = await setUp(t)
+  const first = open({ nodeId: `${nodeId}-1` })
+  await first.ledger.start()
+  await db.database.orm.insert(gatewayNodes).values({
+    nodeId: `${nodeId}-1`,
+    bootId: first.bootId,
+    bootedAt: new Date(),
+    seenAt: new Date(),
+    appliedChangeId: 0
+  })
+  await proxy.cut()
+  first.count([identityOf(1, orgId)])
+  await until(() => files().length > 0)
+  const second = openLedger({ databaseUrl: db.url, spoolFolder, nodeId: `${nodeId}-2` })
+  await second.ledger.start()
+  await until(() => second.ledger.spooled.size === 0)
+  await second.ledger.stop()
+  await second.close()
+  t.equal(await written(), 0)
+  t.equal(second.ledger.lostSecondsMax, 0)
+  await proxy.restore()
+  await until(() => isSettled(first))
+  await first.ledger.stop()
+  t.equal(await written(), 1)
+  t.equal((await writer(first.bootId))?.nodeId, `${nodeId}-1`)
+})
+
+t.test('the disk is not filled beyond its limit; what exceeds it waits in memory', async (t) => {
+  const { proxy, open, orgId, written, files } = await setUp(t)
+  const one = open({ spoolBytesMax: 1000 })
+  await one.ledger.start()
+  await proxy.cut()
+  const rounds = 6
+  for (let round = 1; round <= rounds; round++) {
+    one.count(Array.from({ length: 20 }, (_, number) => identityOf(number, orgId)))
+    await until(() => one.ledger.lagSeconds * 1000 > round * 100)
+  }
+  t.ok(files().length < rounds, `${files().length} files`)
+  t.equal(one.ledger.pending, rounds * 20)
+  await proxy.restore()
+  await until(() => isSettled(one))
+  await one.ledger.stop()
+  t.equal(await written(), rounds * 20)
 })

@@ -77,7 +77,7 @@ export class Chains {
   #chainOf(record: ChainRecord, before: ReadonlyMap<string, OpenPool>): Chain {
     const { id, name, kind, methodWeights, upstreams } = record
     const methodNames = this.#namesOf(id)
-    for (const method of Object.keys(methodWeights)) methodNames.learn(method)
+    for (const method of Object.keys(methodWeights)) methodNames.vouch(method)
     return {
       name,
       kind,

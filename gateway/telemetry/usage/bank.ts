@@ -7,6 +7,7 @@
 import type { Clock } from '../../clock.ts'
 import type { Outcome } from '../../errors.ts'
 import type { CachedKey } from '../../keys/cached-key.ts'
+import { otherMethod } from '../../rpc/method-names.ts'
 import { bucketOf } from '../counters.ts'
 import {
   bytesInColumn,
@@ -35,9 +36,15 @@ const minuteMs = 60_000
 /** Rows for which there is room at first; doubled when they are full. */
 const rowsAtFirst = 64
 
+export interface UsageBankDeps {
+  readonly clock: Clock
+  /** USAGE_ROWS_MAX */
+  readonly rowsMax: number
+  readonly onSealed: (bank: SealedBank) => void
+}
+
 export class UsageBank {
-  readonly #clock: Clock
-  readonly #onSealed: (bank: SealedBank) => void
+  readonly #deps: UsageBankDeps
   #number = 0
   #minute = 0
   #endsAtMs = 0
@@ -45,9 +52,8 @@ export class UsageBank {
   #values = new Float64Array(rowsAtFirst * columnCount)
   #recorded = 0
 
-  constructor(clock: Clock, onSealed: (bank: SealedBank) => void) {
-    this.#clock = clock
-    this.#onSealed = onSealed
+  constructor(deps: UsageBankDeps) {
+    this.#deps = deps
     this.#begin()
   }
 
@@ -72,15 +78,16 @@ export class UsageBank {
       const values = this.#values.slice(0, identities.length * columnCount)
       this.#identities = []
       this.#values.fill(0, 0, values.length)
-      this.#onSealed({ minute: this.#minute, identities, values, recorded: this.#recorded })
+      this.#deps.onSealed({ minute: this.#minute, identities, values, recorded: this.#recorded })
     }
     this.#begin()
   }
 
   #begin(): void {
-    const wallMs = this.#clock.wallMs()
+    const { clock } = this.#deps
+    const wallMs = clock.wallMs()
     this.#minute = Math.floor(wallMs / minuteMs)
-    this.#endsAtMs = this.#clock.nowMs() + minuteMs - (wallMs % minuteMs)
+    this.#endsAtMs = clock.nowMs() + minuteMs - (wallMs % minuteMs)
     this.#number++
   }
 
@@ -92,6 +99,9 @@ export class UsageBank {
     }
     const known = key.usageRows.get(method)
     if (known !== undefined) return known
+    // A tenant with many keys and methods must not make the flush, and everybody's wait for it, as long as it likes.
+    const isFull = this.#identities.length >= this.#deps.rowsMax
+    if (isFull && method !== otherMethod) return this.#rowOf(key, otherMethod)
     const row = this.#identities.length * columnCount
     const { orgId, endpointId, chainId, keyId } = key.record
     this.#identities.push({ orgId, endpointId, chainId, keyId, method })

@@ -1,22 +1,26 @@
 // The ledger: what the threads counted, written so that every call is in the tables exactly once, whatever fails.
 //
-//   threads ──banks──▶ sums ──numbered──▶ flush ──one transaction──▶ tables        (transaction.ts)
-//                                           └──while that fails──▶ spool ──▶ tables, in order   (spool.ts)
+//   threads ──banks──▶ sums ──numbered──▶ flush ──one transaction──▶ tables                 (transaction.ts)
+//                                           └──while that fails──▶ backlog ──▶ tables, in order   (backlog.ts)
 //
 // A dead database makes the ledger late, not wrong: at every tick of an outage what was counted goes to the disk, and
 // comes back in order. What a SIGKILL takes is what was counted since the last tick, and the next start of this node says so.
 import type { Database } from '../../../drizzle/client.ts'
 import type { Clock } from '../../clock.ts'
 import type { Log } from '../log.ts'
+import { Backlog } from './backlog.ts'
 import type { CallErrors } from './call-errors.ts'
 import type { SealedBank } from './columns.ts'
-import { type Flush, listSpool, readSpooled, removeSpooled, spool } from './spool.ts'
+import type { Flush } from './spool.ts'
 import { UsageSums } from './sums.ts'
 import {
   endWriter,
   findUncleanEnds,
   noteLastUse,
   registerWriter,
+  type UncleanEnd,
+  WriterMissingError,
+  type Written,
   writeFlush
 } from './transaction.ts'
 
@@ -29,9 +33,11 @@ export interface UsageLedgerDeps {
   /** USAGE_FLUSH_MS: the shortest time between two flushes. */
   readonly flushMs: number
   readonly spoolFolder: string
+  /** USAGE_SPOOL_BYTES_MAX */
+  readonly spoolBytesMax: number
   readonly callErrors: CallErrors
-  /** Makes every thread hand over what it holds; resolves when all have. */
-  readonly sealThreads: () => Promise<void>
+  /** Makes every thread hand over what it holds. False when one does not answer: what it holds comes later. */
+  readonly sealThreads: () => Promise<boolean>
   /** Calls that the threads had ever recorded when they last handed over. */
   readonly recorded: () => number
 }
@@ -39,32 +45,32 @@ export interface UsageLedgerDeps {
 /** Flushes that take long are made rarer: they fill at most a fifth of the time, and are at most this far apart. */
 const idleShare = 4
 const flushMsMax = 20_000
+/** The longer an outage lasts, the rarer it is tried whether it is over. */
+const outageShare = 0.1
 /** A gateway that runs says so at least this often (keys/change-feed.ts). */
 const seenEveryMs = 1000
-/** What a last flush gets at shutdown before it goes to the spool instead. */
+/** What a last flush gets at shutdown before it goes to the disk instead. */
 const lastFlushMs = 6000
-
-/** A flush that is on the disk. */
-interface Spooled {
-  readonly name: string
-  /** Calls in it that this boot counted and that are not in the tables. */
-  ownCalls: number
-}
 
 export class UsageLedger {
   readonly #deps: UsageLedgerDeps
+  readonly #backlog: Backlog
   #sums = new UsageSums()
   /** Numbered, tried perhaps, and not known to be written. Never more than one: what follows waits in the sums. */
   #next: Flush | null = null
-  #spooled: Spooled[] = []
+  /** The last that was numbered, and the last that is known to be written. */
   #seq = 0
+  #writtenSeq = 0
   #timer: NodeJS.Timeout | undefined
   #running: Promise<void> = Promise.resolve()
   #stopped = false
-  #failing = false
+  /** All that is left goes to the disk: nothing is numbered for the database any more. */
+  #isClosed = false
+  /** Since when nothing could be written; monotonic milliseconds. */
+  #failingSinceMs: number | null = null
   #isRegistered = false
   /** Wall time before which everything is in the sums, or in a flush. */
-  #completeUntilMs = 0
+  #completeUntilMs: number
   #nextMs: number
   #flushedMs: number
   /** Calls of this boot that are in the tables. */
@@ -77,28 +83,31 @@ export class UsageLedger {
   lostSecondsMax = 0
 
   constructor(deps: UsageLedgerDeps) {
+    const { log, nodeId, bootId, spoolFolder: folder, spoolBytesMax: bytesMax } = deps
+    const { pool } = deps.database
     this.#deps = deps
+    this.#backlog = new Backlog({ pool, log, nodeId, bootId, folder, bytesMax })
+    this.#completeUntilMs = deps.clock.wallMs()
     this.#nextMs = deps.flushMs
     this.#flushedMs = deps.clock.nowMs()
   }
 
   /** Calls that were handed over and are not known to be in the tables: in memory, or on the disk. */
   get pending(): number {
-    const onDisk = this.#spooled.reduce((sum, { ownCalls }) => sum + ownCalls, 0)
-    return this.#sums.calls + (this.#next?.calls ?? 0) + onDisk
+    return this.#sums.calls + (this.#next?.calls ?? 0) + this.#backlog.ownCalls
   }
 
-  get spooledCount(): number {
-    return this.#spooled.length
+  get recorded(): number {
+    return this.#deps.recorded()
+  }
+
+  get spooled(): Pick<Backlog, 'size' | 'bytes' | 'damaged'> {
+    return this.#backlog
   }
 
   /** Seconds since everything was last written. */
   get lagSeconds(): number {
     return (this.#deps.clock.nowMs() - this.#flushedMs) / 1000
-  }
-
-  get recorded(): number {
-    return this.#deps.recorded()
   }
 
   receive(bank: SealedBank): void {
@@ -107,10 +116,9 @@ export class UsageLedger {
 
   /** Takes up what an earlier run left on the disk. */
   async start(): Promise<void> {
-    const { spoolFolder, log } = this.#deps
-    const names = await listSpool(spoolFolder)
-    this.#spooled = names.map((name) => ({ name, ownCalls: 0 }))
-    if (names.length > 0) log.info({ flushes: names.length }, 'usage of an earlier run waits')
+    await this.#backlog.open()
+    const { size } = this.#backlog
+    if (size > 0) this.#deps.log.info({ flushes: size }, 'usage of an earlier run waits')
     // If the database cannot be asked now, the first flush will ask it.
     await this.#register().catch(() => undefined)
     this.#schedule()
@@ -126,8 +134,9 @@ export class UsageLedger {
     })
     await Promise.race([this.#running.then(() => this.#flush()), deadline])
     clearTimeout(timer)
+    this.#isClosed = true
     await this.#seal()
-    const isWritten = this.#next === null && this.#spooled.length === 0 && this.#sums.calls === 0
+    const isWritten = this.#next === null && this.#backlog.size === 0 && this.#sums.calls === 0
     if (isWritten) await this.#sayGoodbye()
     else await this.#spoolAll()
   }
@@ -141,38 +150,56 @@ export class UsageLedger {
 
   /** Never rejects. */
   async #flush(): Promise<void> {
-    const { log, clock, callErrors } = this.#deps
+    const { callErrors } = this.#deps
     try {
       await this.#seal()
       await this.#register()
-      await this.#writeSpooled()
+      await this.#writeBacklog()
       if (this.#next !== null) await this.#writeNext(this.#next)
+      if (this.#isClosed) return
       this.#next = this.#number()
       await this.#writeNext(this.#next)
       await callErrors.write()
-      if (this.#failing) log.info('usage is written again')
-      this.#failing = false
-      this.#flushedMs = clock.nowMs()
+      this.#succeed()
     } catch (error) {
-      if (!this.#failing) log.error({ err: error }, 'usage cannot be written: it is kept')
-      this.#failing = true
+      this.#fail(error)
       if (!this.#stopped) await this.#spoolAll()
     }
   }
 
+  #succeed(): void {
+    const { log, clock, flushMs } = this.#deps
+    if (this.#failingSinceMs !== null) log.info('usage is written again')
+    this.#failingSinceMs = null
+    this.#flushedMs = clock.nowMs()
+    this.#nextMs = Math.max(flushMs, Math.min(idleShare * this.last.ms, flushMsMax))
+  }
+
+  #fail(error: unknown): void {
+    const { log, clock, flushMs } = this.#deps
+    if (error instanceof WriterMissingError) this.#isRegistered = false
+    if (this.#failingSinceMs === null) {
+      log.error({ err: error }, 'usage cannot be written: it is kept')
+      this.#failingSinceMs = clock.nowMs()
+    }
+    const outageMs = clock.nowMs() - this.#failingSinceMs
+    this.#nextMs = Math.max(flushMs, Math.min(outageShare * outageMs, flushMsMax))
+  }
+
   async #seal(): Promise<void> {
     const atMs = this.#deps.clock.wallMs()
-    await this.#deps.sealThreads()
-    this.#completeUntilMs = atMs
+    if (await this.#deps.sealThreads()) this.#completeUntilMs = atMs
   }
 
   /** The sums up to now as the next flush. An empty one moves `complete_until` all the same. */
   #number(): Flush {
+    const { nodeId, bootId } = this.#deps
     const { minutes, calls } = this.#sums
     this.#sums = new UsageSums()
     this.#seq++
     return {
-      bootId: this.#deps.bootId,
+      nodeId,
+      bootId,
       seq: this.#seq,
       completeUntilMs: this.#completeUntilMs,
       minutes,
@@ -183,100 +210,97 @@ export class UsageLedger {
 
   async #register(): Promise<void> {
     if (this.#isRegistered) return
-    const { database, bootId, nodeId, log, clock } = this.#deps
-    await registerWriter(database.pool, bootId, nodeId)
-    for (const end of await findUncleanEnds(database.pool, bootId, nodeId)) {
-      // Its last words may be on the disk: then #writeSpooled ends it.
-      if (await this.#endedInOrder(end.bootId)) continue
-      const endMs = end.seenAt === null ? clock.wallMs() : end.seenAt.getTime() + seenEveryMs
-      const seconds = Math.max(0, (endMs - end.completeUntil.getTime()) / 1000)
-      this.lostSecondsMax = Math.max(this.lostSecondsMax, seconds)
-      log.warn(
-        { boot: end.bootId, since: end.completeUntil },
-        'an earlier run was killed: the calls of its last flush interval are not counted'
-      )
-      await endWriter(database.pool, end.bootId)
-    }
+    const { database, bootId, nodeId, clock } = this.#deps
+    const waitingMs = await this.#backlog.completeUntilMs()
+    const completeUntil = new Date(Math.min(clock.wallMs(), waitingMs ?? Infinity))
+    await registerWriter(database.pool, { bootId, nodeId, seq: this.#writtenSeq, completeUntil })
+    for (const end of await findUncleanEnds(database.pool, bootId, nodeId)) await this.#tell(end)
     this.#isRegistered = true
   }
 
-  async #endedInOrder(bootId: string): Promise<boolean> {
-    const { spoolFolder } = this.#deps
-    const last = this.#spooled.findLast(({ name }) => name.includes(bootId))
-    if (last === undefined) return false
-    const flush = await readSpooled(spoolFolder, last.name).catch(() => null)
-    return flush?.isLast ?? false
+  /** An earlier boot of this node has not said goodbye: it was killed, unless its last words are on the disk. */
+  async #tell({ bootId, completeUntil, seenAt }: UncleanEnd): Promise<void> {
+    const { database, log, clock } = this.#deps
+    const last = await this.#backlog.lastOf(bootId)
+    if (last?.isLast) return
+    // While the database is away nobody is seen: then all that is known is that it ended before now.
+    const endMs = last !== null || seenAt === null ? clock.wallMs() : seenAt.getTime() + seenEveryMs
+    const sinceMs = last?.completeUntilMs ?? completeUntil.getTime()
+    this.lostSecondsMax = Math.max(this.lostSecondsMax, (endMs - sinceMs) / 1000)
+    log.warn(
+      { boot: bootId, since: new Date(sinceMs) },
+      'an earlier run was killed: the calls of its last flush interval are not counted'
+    )
+    await endWriter(database.pool, bootId)
   }
 
-  async #writeSpooled(): Promise<void> {
-    const { database, spoolFolder, log, nodeId } = this.#deps
-    for (let first = this.#spooled[0]; first !== undefined; first = this.#spooled[0]) {
-      const flush = await this.#readSpooled(first.name)
-      if (flush !== null) {
-        await registerWriter(database.pool, flush.bootId, nodeId)
-        await this.#write(flush)
-        this.flushed += first.ownCalls
-        first.ownCalls = 0
-        await removeSpooled(spoolFolder, first.name)
-        if (flush.isLast) await endWriter(database.pool, flush.bootId)
-        log.info({ file: first.name, calls: flush.calls }, 'spooled usage is written')
-      }
-      this.#spooled.shift()
+  async #writeBacklog(): Promise<void> {
+    const write = async (flush: Flush) => {
+      const written = await this.#write(flush)
+      await this.#noteLastUse(flush)
+      return written
     }
-  }
-
-  /** One that cannot be read is left on the disk for a person to look at. */
-  async #readSpooled(name: string): Promise<Flush | null> {
-    const { spoolFolder, log } = this.#deps
-    try {
-      return await readSpooled(spoolFolder, name)
-    } catch (error) {
-      log.error({ err: error, file: name }, 'spooled usage cannot be read: it is left where it is')
-      return null
-    }
+    await this.#backlog.write(write, (ownCalls) => {
+      this.flushed += ownCalls
+    })
   }
 
   async #writeNext(flush: Flush): Promise<void> {
     await this.#write(flush)
-    this.flushed += flush.calls
-    this.#next = null
-    await noteLastUse(this.#deps.database.pool, flush)
+    // While it was written, stop() may have moved it to the disk: then its calls wait there, to be found written.
+    if (this.#next === flush) {
+      this.#next = null
+      this.flushed += flush.calls
+    }
+    await this.#noteLastUse(flush)
   }
 
-  async #write(flush: Flush): Promise<void> {
-    const { database, clock, flushMs } = this.#deps
+  async #write(flush: Flush): Promise<Written> {
+    const { database, clock, log, bootId } = this.#deps
+    const isOwn = flush.bootId === bootId
+    if (isOwn && flush.seq > this.#writtenSeq + 1) {
+      throw new Error(`flush ${flush.seq} cannot be written before ${this.#writtenSeq + 1}`)
+    }
     const startMs = clock.nowMs()
-    const { rows, retries } = await writeFlush(database.pool, flush)
-    this.lockRetries += retries
-    if (rows === 0) return
-    const ms = clock.nowMs() - startMs
-    this.last = { rows, ms }
-    this.#nextMs = Math.max(flushMs, Math.min(idleShare * ms, flushMsMax))
+    const written = await writeFlush(database.pool, flush)
+    if (isOwn) this.#writtenSeq = Math.max(this.#writtenSeq, flush.seq)
+    this.lockRetries += written.retries
+    if (written.gap > 0) {
+      const about = { boot: flush.bootId, flushes: written.gap }
+      log.error(about, 'the database has lost flushes that it had confirmed: was it put back?')
+    }
+    if (written.rows > 0) this.last = { rows: written.rows, ms: clock.nowMs() - startMs }
+    return written
+  }
+
+  /** Not worth a failed flush: the next use notes it again. */
+  async #noteLastUse(flush: Flush): Promise<void> {
+    const { database, log } = this.#deps
+    try {
+      await noteLastUse(database.pool, flush)
+    } catch (error) {
+      log.warn({ err: error }, 'the last use of keys could not be noted')
+    }
   }
 
   /** Moves everything to the disk. What the disk does not take stays in memory. */
   async #spoolAll(): Promise<void> {
+    const { log } = this.#deps
     try {
       if (this.#next !== null) await this.#spool(this.#next)
-      const hasMore = this.#sums.calls > 0 || this.#stopped
-      if (!hasMore) return
+      if (this.#sums.calls === 0 && !this.#isClosed) return
       this.#next = this.#number()
       await this.#spool(this.#next)
     } catch (error) {
-      const { log } = this.#deps
-      log.error(
-        { err: error, calls: this.pending },
-        'usage cannot be spooled either: it is in memory'
-      )
+      const about = { err: error, calls: this.pending }
+      log.error(about, 'usage cannot be spooled either: it is in memory')
     }
   }
 
   async #spool(flush: Flush): Promise<void> {
-    const isNeeded = flush.calls > 0 || flush.isLast
-    const name = isNeeded ? await spool(this.#deps.spoolFolder, flush) : null
-    // Both at once, or a scrape in between would count its calls twice.
-    if (name !== null) this.#spooled.push({ name, ownCalls: flush.calls })
-    this.#next = null
+    await this.#backlog.add(flush, this.#isClosed)
+    // In the same moment, or a scrape in between would count its calls twice.
+    if (this.#next === flush) this.#next = null
   }
 
   async #sayGoodbye(): Promise<void> {

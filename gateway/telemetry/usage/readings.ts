@@ -9,7 +9,8 @@ export interface Ledgers {
   readonly quotas: QuotaLedger
 }
 
-export const usageReadings = ({ usage, quotas }: Ledgers): Reading[] => [
+/** Whether every call is accounted for. */
+const accountReadings = (usage: UsageLedger): Reading[] => [
   reading(
     'counter',
     'usage_recorded_total',
@@ -33,12 +34,28 @@ export const usageReadings = ({ usage, quotas }: Ledgers): Reading[] => [
     'usage_unaccounted',
     'Recorded less flushed less pending: anything but 0 is a bug.',
     () => usage.recorded - usage.flushed - usage.pending
-  ),
+  )
+]
+
+/** How the writing goes. */
+const writingReadings = (usage: UsageLedger): Reading[] => [
   reading(
     'gauge',
     'usage_spooled_flushes',
     'Flushes that wait on the disk for the database.',
-    () => usage.spooledCount
+    () => usage.spooled.size
+  ),
+  reading(
+    'gauge',
+    'usage_spooled_bytes',
+    'Bytes of flushes that wait on the disk; beyond USAGE_SPOOL_BYTES_MAX they wait in memory.',
+    () => usage.spooled.bytes
+  ),
+  reading(
+    'counter',
+    'usage_damaged_files_total',
+    'Files of waiting usage that were not what had been written: their calls are missing.',
+    () => usage.spooled.damaged
   ),
   reading(
     'gauge',
@@ -69,7 +86,12 @@ export const usageReadings = ({ usage, quotas }: Ledgers): Reading[] => [
     'usage_lost_seconds_max',
     'An earlier run of this gateway was killed: calls of at most so many seconds are missing. 0 after an orderly end.',
     () => usage.lostSecondsMax
-  ),
+  )
+]
+
+export const usageReadings = ({ usage, quotas }: Ledgers): Reading[] => [
+  ...accountReadings(usage),
+  ...writingReadings(usage),
   reading(
     'gauge',
     'quota_flush_lag_seconds',

@@ -11,6 +11,7 @@ const steps = [
 ] as const
 
 export type TableName = (typeof steps)[number]['table']
+export const tableNames = steps.map(({ table }) => table)
 
 /** The primary key of the tables, in its order. */
 export const keyColumns = ['scope_id', 'key_id', 'starts_at', 'chain_id', 'method'] as const
@@ -27,13 +28,15 @@ interface Grain {
 }
 
 type Grains = Map<string, Grain>
+/** What the rows of all tables are made of. */
+export type GrainsByMinute = ReadonlyMap<number, Grains>
 
-export function rowsOf(minutes: ReadonlyMap<number, MinuteSums>): Map<TableName, TableRow[]> {
-  const byMinute = new Map([...minutes].map(([minute, sums]) => [minute, grainsOf(sums)]))
-  return new Map(steps.map((step) => [step.table, tableRows(byMinute, step.minutes)]))
+export function grainsByMinute(minutes: ReadonlyMap<number, MinuteSums>): GrainsByMinute {
+  return new Map([...minutes].map(([minute, sums]) => [minute, grainsOf(sums)]))
 }
 
-function tableRows(byMinute: ReadonlyMap<number, Grains>, stepMinutes: number): TableRow[] {
+export function rowsOf(table: TableName, byMinute: GrainsByMinute): TableRow[] {
+  const stepMinutes = steps.find((step) => step.table === table)?.minutes ?? 1
   const byStart = new Map<number, Grains>()
   for (const [minute, grains] of byMinute) {
     const start = minute - (minute % stepMinutes)

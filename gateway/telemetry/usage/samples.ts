@@ -4,6 +4,7 @@
 import type { Clock } from '../../clock.ts'
 import type { Failure } from '../../errors.ts'
 import type { Exchange } from '../../exchange.ts'
+import type { KeyRecord } from '../../keys/key-record.ts'
 import { otherMethod } from '../../rpc/method-names.ts'
 import { paramsExcerpt } from '../../rpc/params.ts'
 import { isRepeatable } from '../../rpc/repeatable.ts'
@@ -38,6 +39,8 @@ export interface Failing {
   readonly durationMs: number
 }
 
+/** Per second and org, as a share of what the thread may keep. */
+const perOrgShare = 0.5
 /** Per second and endpoint; of refusals by a limit there is nothing to learn from a second one. */
 const perEndpointMax = 5
 const rateLimitedPerEndpointMax = 1
@@ -61,7 +64,7 @@ export class FailedCalls {
 
   note(exchange: Exchange, failing: Failing): void {
     const { key } = exchange
-    if (key === null || !this.#hasRoom(key.record.endpointId, failing.failure)) return
+    if (key === null || !this.#hasRoom(key.record, failing.failure)) return
     const { orgId, endpointId, keyId } = key.record
     const call = exchange.scan?.calls[failing.index]
     const method = call !== undefined && plainMethod.test(call.method) ? call.method : otherMethod
@@ -88,19 +91,22 @@ export class FailedCalls {
     return calls
   }
 
-  #hasRoom(endpointId: string, failure: Failure | null): boolean {
+  #hasRoom({ orgId, endpointId }: KeyRecord, failure: Failure | null): boolean {
     const second = Math.floor(this.#clock.nowMs() / 1000)
     if (second !== this.#second) {
       this.#second = second
       this.#taken = 0
       this.#takenOf.clear()
     }
+    const takenOfOrg = this.#takenOf.get(orgId) ?? 0
     if (this.#taken >= this.#perSecondMax) return false
+    if (takenOfOrg >= Math.ceil(this.#perSecondMax * perOrgShare)) return false
     const isLimit = failure?.outcome === 'rate_limited'
     const account = isLimit ? `${endpointId} limit` : endpointId
     const taken = this.#takenOf.get(account) ?? 0
     if (taken >= (isLimit ? rateLimitedPerEndpointMax : perEndpointMax)) return false
     this.#takenOf.set(account, taken + 1)
+    this.#takenOf.set(orgId, takenOfOrg + 1)
     this.#taken++
     return true
   }

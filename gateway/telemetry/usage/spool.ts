@@ -3,18 +3,19 @@
 // read is what was written. Applying one twice changes nothing, because its seq is in it.
 import { createHash } from 'node:crypto'
 import { accessSync, constants, mkdirSync } from 'node:fs'
-import { open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { UsageIdentity } from './columns.ts'
 import type { MinuteSums } from './sums.ts'
 
 /** Sums with a number: what one transaction writes. */
 export interface Flush {
+  readonly nodeId: string
   readonly bootId: string
   /** 1, 2, 3, … within a boot; written in this order. */
   readonly seq: number
-  /** Everything counted before this moment is in this flush or an earlier one. Milliseconds since 1970. */
-  readonly completeUntilMs: number
+  /** Everything counted before this moment is in this flush or an earlier one. Milliseconds since 1970; null: not known. */
+  readonly completeUntilMs: number | null
   readonly minutes: ReadonlyMap<number, MinuteSums>
   readonly calls: number
   /** After this one its boot wrote nothing more: it ended in order. */
@@ -25,7 +26,12 @@ interface FlushText extends Omit<Flush, 'minutes'> {
   readonly minutes: readonly [minute: number, rows: readonly [UsageIdentity, number[]][]][]
 }
 
-const namePattern = /^usage-[0-9a-z_]+-\d{12}\.json$/
+const namePattern = /^usage-([0-9a-z_]+)-(\d{12})\.json$/
+
+/** A file that is not what was written. */
+export class DamagedFileError extends Error {
+  override readonly name = 'DamagedFileError'
+}
 
 /** Makes the folder. Throws the system's error when it cannot be written. */
 export function prepareSpool(folder: string): void {
@@ -33,8 +39,16 @@ export function prepareSpool(folder: string): void {
   accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK)
 }
 
-/** Writes a flush and resolves to its file's name when it is on the disk. */
-export async function spool(folder: string, flush: Flush): Promise<string> {
+/** A file in the folder, told from its name. */
+export interface SpooledFile {
+  readonly name: string
+  readonly bootId: string
+  readonly seq: number
+  readonly bytes: number
+}
+
+/** Writes a flush and resolves when it is on the disk. */
+export async function spool(folder: string, flush: Flush): Promise<SpooledFile> {
   const name = nameOf(flush)
   const path = join(folder, name)
   const text = textOf(flush)
@@ -52,19 +66,37 @@ export async function spool(folder: string, flush: Flush): Promise<string> {
   } finally {
     await directory.close()
   }
-  return name
+  const { bootId, seq } = flush
+  return { name, bootId, seq, bytes: Buffer.byteLength(text) }
 }
 
-/** The names of the flushes that wait, in the order in which they must be written. */
-export async function listSpool(folder: string): Promise<string[]> {
-  return (await readdir(folder)).filter((name) => namePattern.test(name)).sort()
+/** The flushes that wait, in the order in which they must be written. */
+export async function listSpool(folder: string): Promise<SpooledFile[]> {
+  const files: SpooledFile[] = []
+  for (const name of (await readdir(folder)).sort()) {
+    const [, bootId, seq] = namePattern.exec(name) ?? []
+    if (bootId === undefined) continue
+    const { size } = await stat(join(folder, name))
+    files.push({ name, bootId, seq: Number(seq), bytes: size })
+  }
+  return files
 }
 
-/** Throws when the file is not what was written. */
-export async function readSpooled(folder: string, name: string): Promise<Flush> {
-  const [checksum = '', text = ''] = (await readFile(join(folder, name), 'utf8')).split('\n')
-  if (checksum !== checksumOf(text)) throw new Error(`the checksum of ${name} is wrong`)
-  return flushOf(text)
+/** Null when the file is not there any more. Throws DamagedFileError, or the system's error. */
+export async function readSpooled(folder: string, name: string): Promise<Flush | null> {
+  try {
+    const [checksum = '', text = ''] = (await readFile(join(folder, name), 'utf8')).split('\n')
+    if (checksum === checksumOf(text)) return flushOf(text)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+    throw error
+  }
+  throw new DamagedFileError(`the checksum of ${name} is wrong`)
+}
+
+/** For a person to look at: it is not taken for a flush any more. */
+export async function setAside(folder: string, name: string): Promise<void> {
+  await rename(join(folder, name), join(folder, `${name}.damaged`))
 }
 
 /** What it holds is in the database. */

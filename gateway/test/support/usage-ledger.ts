@@ -29,6 +29,8 @@ export interface LedgerOptions {
   readonly bootId?: string
   readonly flushMs?: number
   readonly clock?: Clock
+  readonly spoolBytesMax?: number
+  readonly statementTimeoutMs?: number
 }
 
 export interface TestLedger {
@@ -45,7 +47,7 @@ export function openLedger(options: LedgerOptions): TestLedger {
   // As few connections as there are, so that each statement fails soon when they are gone.
   const database: Database = openDatabase(databaseUrl, {
     connectionsMax: 2,
-    statementTimeoutMs: 2000
+    statementTimeoutMs: options.statementTimeoutMs ?? 2000
   })
   const log = createLog('silent', 'ledger')
   let recorded = 0
@@ -57,8 +59,9 @@ export function openLedger(options: LedgerOptions): TestLedger {
     bootId,
     flushMs,
     spoolFolder,
+    spoolBytesMax: options.spoolBytesMax ?? 1e9,
     callErrors: new CallErrors(database, log),
-    sealThreads: async () => undefined,
+    sealThreads: async () => true,
     recorded: () => recorded
   })
   return {
