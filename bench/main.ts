@@ -26,6 +26,7 @@ const say = (line: string) => process.stdout.write(`${line}\n`)
 /** Above it, another process takes enough of two cores to be seen in the figures. */
 const quietLoadAverage = 0.5
 const exitCodeOfInterrupt = 130
+const args = process.argv.slice(2)
 const resultsFolder = join(import.meta.dirname, 'results')
 
 const databases = createBenchDatabases((activity) => say(`  database: ${activity}`))
@@ -61,7 +62,7 @@ async function runMatrix(options: Options, scratch: Scratch): Promise<void> {
   const paths = writeReport(
     {
       finishedAt: new Date(),
-      command: ['npm run bench --', ...process.argv.slice(2)].join(' '),
+      command: ['npm run bench', ...(args.length === 0 ? [] : ['--', ...args])].join(' '),
       machine,
       rounds: options.rounds,
       measuredSeconds: options.measuredSeconds,
@@ -185,7 +186,7 @@ async function runUntilSignal(work: (scratch: Scratch) => Promise<void>): Promis
 
 function readOptionsOrExplain(): Options | null {
   try {
-    return readOptions(process.argv.slice(2), choice)
+    return readOptions(args, choice)
   } catch (error) {
     process.stderr.write(`${(error as Error).message}\n\n${usageOf(choice)}\n`)
     return null
