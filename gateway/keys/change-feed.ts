@@ -46,6 +46,7 @@ export class ChangeFeed {
   /** Since when this gateway knows no older state: its start, or when it had to start over. */
   #since = new Date(0)
   #chainIds: ReadonlySet<string> = new Set()
+  #announcing: Promise<void> = Promise.resolve()
   #nextHeartbeatMs = 0
   #timer: NodeJS.Timeout | undefined
   #running: Promise<void> = Promise.resolve()
@@ -72,7 +73,7 @@ export class ChangeFeed {
 
   /** Makes sure that the threads know a chain: it may be newer than the last look at the log. */
   async bringChain(chainId: string): Promise<void> {
-    if (!this.#chainIds.has(chainId)) await this.#announceChains()
+    if (!this.#chainIds.has(chainId)) await this.#announceChains((known) => known.has(chainId))
   }
 
   /** Resolves when the poll under way has ended and no other will start. */
@@ -155,10 +156,21 @@ export class ChangeFeed {
     return new Date(`${row.now.replace(' ', 'T')}Z`)
   }
 
-  async #announceChains(): Promise<void> {
-    const chains = await this.#loadChains()
-    this.#chainIds = new Set(chains.map(({ id }) => id))
-    this.#deps.onChains(chains)
+  /**
+   * One at a time: of two that were read at once, the older could be told last, and a new chain would be gone again.
+   * @param isNeedless looked at when it is this one's turn, after what others have read meanwhile.
+   */
+  async #announceChains(
+    isNeedless: (known: ReadonlySet<string>) => boolean = () => false
+  ): Promise<void> {
+    const turn = this.#announcing.then(async () => {
+      if (isNeedless(this.#chainIds)) return
+      const chains = await this.#loadChains()
+      this.#chainIds = new Set(chains.map(({ id }) => id))
+      this.#deps.onChains(chains)
+    })
+    this.#announcing = turn.catch(() => undefined)
+    await turn
   }
 
   async #loadLastId(): Promise<number> {

@@ -116,6 +116,25 @@ t.test('an upstream that moved is followed', async (t) => {
   t.ok(other.received.length > 0)
 })
 
+t.test(
+  'chains that are made at the same moment are all known at once, and stay known',
+  async (t) => {
+    const init = { method: 'POST', body, headers: { connection: 'close' } }
+    const ask = async (url: string, secret: string) =>
+      (await fetch(`${url}/api=${secret}`, init)).status
+    const [first, second] = gateways
+    const tenants = await Promise.all(
+      Array.from({ length: 80 }, async () => {
+        const tenant = await createTenant(db.database, { upstreamUrl: upstream.url })
+        const urls = [first?.url ?? '', second?.url ?? '']
+        t.same(await Promise.all(urls.map((url) => ask(url, tenant.secret))), [200, 200])
+        return tenant
+      })
+    )
+    for (const { secret } of tenants) t.equal(await ask(first?.url ?? '', secret), 200)
+  }
+)
+
 t.test('every gateway says what it has applied, and since when', async (t) => {
   const tenant = await newTenant(t)
   const id = await tenant.updateKey({ revokedAt: new Date() })
