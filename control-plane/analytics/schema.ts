@@ -17,10 +17,7 @@ export const endpointParams = Type.Object({
 })
 
 const oneOf = <T extends string>(values: readonly T[], description: string) =>
-  Type.Union(
-    values.map((value) => Type.Literal(value)),
-    { description: `${values.join(', ')}: ${description}` }
-  ) as unknown as ReturnType<typeof Type.Unsafe<T>>
+  Type.Unsafe<T>({ type: 'string', enum: [...values], description })
 
 const idFilter = (description: string) =>
   Type.Optional(Type.String({ pattern: '^[0-9A-Za-z_-]{1,64}$', description }))
@@ -261,5 +258,6 @@ export const errorsRoute = {
     'The last 100 that are kept (72 hours, unless the operator chose otherwise), the latest first: a sample to look into, not a count. Gateways write a limited number of them a second.',
   tags,
   params: endpointParams,
+  querystring: Type.Object({}, closed),
   response: { 200: Type.Object({ data: Type.Array(callError) }, { title: 'CallErrors' }) }
 }

@@ -129,8 +129,9 @@ function presentQuota(state: Quota | null, resetsAt: Date) {
   return state === null ? null : { ...state, resets_at: resetsAt.toISOString() }
 }
 
-const summaryDescription = `Four periods until now, each beside the one before it, which is as long: yesterday until this time
-of day, the 7 or 30 days before, and the month before until this hour of its day.`
+const summaryDescription = `Four periods until now, each beside the one before it: yesterday until this time of day, the 7 or 30
+days before, and the month before until this hour of its day. Days are those of UTC. The 7 and 30 days are counted in
+hours, of which the running one is not over: what they are compared with is up to an hour longer.`
 
 export const orgSummaryRoute = {
   operationId: 'readOrgUsageSummary',
@@ -138,6 +139,7 @@ export const orgSummaryRoute = {
   description: summaryDescription,
   tags,
   params: orgParams,
+  querystring: Type.Object({}, { additionalProperties: false }),
   response: { 200: orgSummary }
 }
 
@@ -147,5 +149,6 @@ export const endpointSummaryRoute = {
   description: summaryDescription,
   tags,
   params: endpointParams,
+  querystring: Type.Object({}, { additionalProperties: false }),
   response: { 200: endpointSummary }
 }

@@ -22,7 +22,7 @@ export interface TimedCounts {
 
 /**
  * Today and the month are those of UTC until now; days before now are counted in whole hours, the running one included.
- * The period before is as long: yesterday until this time of day, the month before until this hour of its day.
+ * Before: yesterday until this time of day, as many whole days, the month before until this hour of its day.
  */
 export function comparisonsAt(now: Date): Record<PeriodName, Comparison> {
   const nowMs = now.getTime()

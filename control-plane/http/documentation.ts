@@ -27,7 +27,9 @@ Errors are RFC 9457 problems: branch on \`code\`. Lists are paged by cursor. POS
 \`Idempotency-Key\`: the same key within 24 hours gets the same answer. An object of another org is 404.
 
 Log in, send the access token as \`Authorization: Bearer\`, and refresh it with the cookie before its 15 minutes are
-over. An account may log in before its email address is verified, but creates endpoints only afterwards.`
+over. An account may log in before its email address is verified, but creates endpoints only afterwards.
+
+Usage is counted by gateways and written every few seconds; \`complete_until\` says how far it is complete.`
 
 export async function registerDocumentation(app: App): Promise<void> {
   app.addHook('onRoute', describeRoute)
@@ -47,6 +49,8 @@ export async function registerDocumentation(app: App): Promise<void> {
     },
     transform: ({ schema, url, route }) => ({ schema: forReaders(schema, route), url })
   })
+  // Where a person arrives who opens the address in a browser.
+  app.get('/', { schema: { hide: true } }, (_request, reply) => reply.redirect('/docs'))
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())
   await app.register(scalar, {
     routePrefix: '/docs',
@@ -54,7 +58,12 @@ export async function registerDocumentation(app: App): Promise<void> {
       url: '/openapi.json',
       pageTitle: 'Sluice API',
       withDefaultFonts: false,
-      telemetry: false
+      telemetry: false,
+      // What is left out talks to, or advertises, services of others.
+      hideClientButton: true,
+      showDeveloperTools: 'never',
+      agent: { disabled: true },
+      mcp: { disabled: true }
     },
     hooks: {
       onRequest: (_request, reply, done) => {

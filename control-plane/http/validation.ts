@@ -10,6 +10,8 @@ interface SchemaNode {
   description?: string
   properties?: Record<string, SchemaNode>
   items?: SchemaNode
+  enum?: readonly unknown[]
+  anyOf?: readonly { const?: unknown }[]
 }
 
 export const compileValidator: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) => {
@@ -62,10 +64,18 @@ function readIntegers(schema: SchemaNode, input: unknown): unknown {
   return query
 }
 
-/** A pattern means nothing to a reader: the field's own description says what it takes. */
+/** A pattern means nothing to a reader: the field's own description says what it takes. Of a choice, the choices do. */
 function messageOf(keyword: string, message: string, node: SchemaNode | undefined): string {
+  const choices = node === undefined ? [] : choicesOf(node)
+  if (choices.length > 0) return `must be ${choices.join(' or ')}`
   const tellsNothing = keyword === 'pattern' || keyword === '~refine'
   return tellsNothing && node?.description !== undefined ? `must be ${node.description}` : message
+}
+
+/** The values that a node takes, when they are told one by one. */
+function choicesOf(node: SchemaNode): unknown[] {
+  const told = node.enum ?? (node.anyOf ?? []).map((one) => one.const)
+  return told.every((value) => value !== undefined) ? [...told] : []
 }
 
 function nodeAt(schema: SchemaNode, pointer: string): SchemaNode | undefined {

@@ -120,3 +120,9 @@ t.test(
     t.equal(api.headers.get('content-security-policy'), "default-src 'none';frame-ancestors 'none'")
   }
 )
+
+t.test('who opens the address in a browser arrives at the reference', async (t) => {
+  const answer = await fetch(`${plane.url}/`, { redirect: 'manual' })
+  t.equal(answer.status, 302)
+  t.equal(answer.headers.get('location'), '/docs')
+})

@@ -78,6 +78,18 @@ t.test('an address that is none is told, and cannot become a mail header', async
   }
 })
 
+t.test('a choice is told with what can be chosen, and what is not known is refused', async (t) => {
+  const path = `/v1/orgs/${ann.orgId}/usage`
+  const { status, body } = await ann.get(`${path}?step=5m&group_by=methods`)
+  t.equal(status, 400)
+  t.match(body.errors, [
+    { pointer: '#/step', detail: 'must be 1m or 1h or 1d' },
+    { pointer: '#/group_by', detail: 'must be endpoint or key or method or chain or outcome' }
+  ])
+  const summary = await ann.get(`${path}/summary?time_zone=Europe/Berlin`)
+  t.match(summary.body.errors, [{ pointer: '#/time_zone', detail: 'is not known here' }])
+})
+
 t.test('an id of no form at all names nothing', async (t) => {
   for (const id of ['x', "' OR 1=1 --", '%00', 'ö', '..%2f', 'x'.repeat(200)]) {
     const path = `/v1/orgs/${id.startsWith('%') || id.includes('%2f') ? id : encodeURIComponent(id)}`

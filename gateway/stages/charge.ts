@@ -5,7 +5,7 @@ import type { Clock } from '../clock.ts'
 import type { Failure, Failures } from '../errors.ts'
 import type { Exchange } from '../exchange.ts'
 import type { Allowance } from '../keys/cached-key.ts'
-import { dayOf, endOfDayMs, returnQuota, useQuota } from '../limits/quota.ts'
+import { dayOf, endOfDayMs, readUsed, returnQuota, useQuota } from '../limits/quota.ts'
 import { admitted, returnTokens, takeTokens } from '../limits/token-bucket.ts'
 import type { RpcCall } from '../rpc/scan.ts'
 
@@ -81,7 +81,13 @@ export function createCharge({ failures, clock, words }: ChargeDeps): Charge {
     if (quota === null || useQuota(words, slot, quota, bill.cost, dayOf(bill.wallMs))) return null
     if (rate !== null) returnTokens(words, slot, rate, bill.cost)
     exchange.resetsAtMs = endOfDayMs(bill.wallMs)
+    describeQuota(exchange, allowance, leftOf(slot, quota, dayOf(bill.wallMs)))
     return failures.quota_exceeded
+  }
+
+  function leftOf(slot: number, quota: bigint, today: number): number {
+    const { day, used } = readUsed(words, slot)
+    return Math.max(0, Number(quota) - (day === today ? used : 0))
   }
 
   function giveBack(allowances: readonly Allowance[], { cost, wallMs }: Bill): void {
@@ -89,6 +95,13 @@ export function createCharge({ failures, clock, words }: ChargeDeps): Charge {
       if (rate !== null) returnTokens(words, slot, rate, cost)
       if (quota !== null) returnQuota(words, slot, cost, dayOf(wallMs))
     }
+  }
+}
+
+/** A batch can cost more than is left, and a single call still pass. */
+function describeQuota(exchange: Exchange, { scope }: Allowance, left: number): void {
+  if (left > 0) {
+    exchange.detail = `This request costs ${exchange.cost}, and the ${scope} has ${left} left today.`
   }
 }
 
