@@ -2,12 +2,23 @@ import { max } from 'drizzle-orm'
 import t from 'tap'
 import { newApiKey } from '../../drizzle/api-key.ts'
 import { changeLog, gatewayNodes } from '../../drizzle/schema/index.ts'
-import { createTestDatabase } from '../../drizzle/test/support/test-database.ts'
+import { createTestDatabase, type TestDatabase } from '../../drizzle/test/support/test-database.ts'
 import { startGateway, until } from './support/gateway-process.ts'
 import { createTenant } from './support/tenant.ts'
 import { startUpstream } from './support/upstream.ts'
 
 const body = '{"jsonrpc":"2.0","id":1,"method":"eth_blockNumber","params":[]}'
+
+/** A tenant whose making the gateway has already heard of: a change makes it forget what it knew. */
+async function settledTenant({ database }: TestDatabase, upstreamUrl: string) {
+  const tenant = await createTenant(database, { upstreamUrl })
+  const [last] = await database.orm.select({ id: max(changeLog.id) }).from(changeLog)
+  await until(async () => {
+    const [node] = await database.orm.select().from(gatewayNodes)
+    return (node?.appliedChangeId ?? -1) >= (last?.id ?? 0)
+  })
+  return tenant
+}
 
 for (const threads of ['1', '2']) {
   t.test(`with ${threads} threads`, async (t) => {
@@ -19,16 +30,7 @@ for (const threads of ['1', '2']) {
       await upstream.stop()
       await db.drop()
     })
-    /** A tenant whose making the gateway has already heard of: a change makes it forget what it knew. */
-    const newTenant = async () => {
-      const tenant = await createTenant(db.database, { upstreamUrl: upstream.url })
-      const [last] = await db.database.orm.select({ id: max(changeLog.id) }).from(changeLog)
-      await until(async () => {
-        const [node] = await db.database.orm.select().from(gatewayNodes)
-        return (node?.appliedChangeId ?? -1) >= (last?.id ?? 0)
-      })
-      return tenant
-    }
+    const newTenant = () => settledTenant(db, upstream.url)
     const post = async (secret: string) =>
       (await fetch(`${gateway.url}/api=${secret}`, { method: 'POST', body })).status
     const lookups = () => gateway.metric('sluice_gateway_key_lookups_total')
