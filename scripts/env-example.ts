@@ -13,11 +13,24 @@ const dependsOnMachine = new Set(['GATEWAY_THREADS'])
 
 const preamble = `\
 # Every setting of Sluice, with its default. A line without # has no default: it must be set in production, and
-# \`npm start\` makes one of its own. Settings are environment variables of the processes; docker compose reads a file
-# named .env by itself. Instead of any NAME there may be a NAME_FILE, the path of a file that holds the value.
+# \`npm start\` makes one of its own. Settings are environment variables of the processes; docker compose gives them
+# those of a file named .env. Instead of any NAME there may be a NAME_FILE, the path of a file that holds the value.
 # Everything that is wrong is told at once when a process starts, which then exits with code 78.
 #
 # Written by \`node scripts/env-example.ts\`.
+`
+
+const composeSection = `
+${'# ---- docker compose alone '.padEnd(columns, '-')}
+
+# the password of the database that compose runs, without characters that a URL escapes
+MYSQL_PASSWORD=
+
+# the address at which RPC and REST are published on the host
+#PUBLISH_ADDRESS=127.0.0.1
+
+# the port of Prometheus on the host, at 127.0.0.1
+#PROMETHEUS_PORT=9092
 `
 
 interface Property {
@@ -44,7 +57,7 @@ export function envExample(): string {
       Object.keys(quickStartSchema.properties).filter((name) => !known.has(name))
     ]
   ]
-  return preamble + sections.map((section) => sectionText(...section)).join('')
+  return preamble + sections.map((section) => sectionText(...section)).join('') + composeSection
 }
 
 function sectionText(title: string, schema: TObject, names: readonly string[]): string {
