@@ -3,10 +3,9 @@
 //   node bench/stages/usage.ts
 import { systemClock } from '../../gateway/clock.ts'
 import { CachedKey } from '../../gateway/keys/cached-key.ts'
-import type { KeyRecord } from '../../gateway/keys/key-record.ts'
-import { noSlot } from '../../gateway/limits/limit-slots.ts'
 import { UsageBank } from '../../gateway/telemetry/usage/bank.ts'
 import { printTime, time } from './stopwatch.ts'
+import { keyRecordOf } from './tenant.ts'
 
 const keyCount = 2000
 const methods = [
@@ -17,35 +16,9 @@ const methods = [
   'net_version',
   '_other'
 ]
-const noLimits = {
-  scopeId: 'x',
-  slot: noSlot,
-  requestsPerSecond: null,
-  burst: null,
-  dailyQuota: null
-}
 const latenciesMs = [0.3, 0.9, 1.7, 3.1, 12, 250]
 
-function keyOf(number: number): CachedKey {
-  const record: KeyRecord = {
-    keyId: `key_${number}`,
-    endpointId: `ep_${number}`,
-    orgId: 'org_1',
-    orgName: 'Bench',
-    chainId: 'chn_1',
-    refusal: null,
-    expiresAtMs: 0,
-    endpointLimits: noLimits,
-    orgLimits: noLimits,
-    allowedMethods: null,
-    allowedOrigins: null,
-    allowedIps: null,
-    metricsKey: `key_${number}`
-  }
-  return new CachedKey(record)
-}
-
-const keys = Array.from({ length: keyCount }, (_, number) => keyOf(number))
+const keys = Array.from({ length: keyCount }, (_, number) => new CachedKey(keyRecordOf(number)))
 let sealed = 0
 const bank = new UsageBank({
   clock: systemClock,
