@@ -200,10 +200,10 @@ export class ChangeFeed {
 
   async #loadChains(): Promise<ChainRecord[]> {
     const { orm } = this.#deps.database
-    const [chainRows, upstreamRows] = await Promise.all([
-      orm.select().from(chains),
-      orm.select().from(upstreams).orderBy(upstreams.id)
-    ])
+    // One after the other: a chain that is seen was committed, and its upstreams with it. Both at once, on two
+    // connections, a new chain could be seen without them.
+    const chainRows = await orm.select().from(chains)
+    const upstreamRows = await orm.select().from(upstreams).orderBy(upstreams.id)
     const openUpstreams = upstreamRows.flatMap((row) => this.#open(row))
     return chainRows.map(({ id, name, kind, methodWeights }) => ({
       id,

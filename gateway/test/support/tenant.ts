@@ -52,19 +52,21 @@ export async function createTenant(
   const orgId = newId('org')
   const chainId = newId('chn')
   const upstreamId = newId('ups')
-  await orm.insert(orgs).values({ id: orgId, name: 'Acme', ...stamps, ...options.org })
-  await orm.insert(chains).values({
-    id: chainId,
-    name: `chain-${chainId.slice(-8)}`,
-    kind: 'evm',
-    methodWeights: {},
-    ...stamps,
-    ...options.chain
-  })
-  if (options.upstreamUrl !== undefined) {
+  // At once, as the control plane writes them: a gateway that reads the chains meanwhile finds no half of one.
+  await orm.transaction(async (tx) => {
+    await tx.insert(orgs).values({ id: orgId, name: 'Acme', ...stamps, ...options.org })
+    await tx.insert(chains).values({
+      id: chainId,
+      name: `chain-${chainId.slice(-8)}`,
+      kind: 'evm',
+      methodWeights: {},
+      ...stamps,
+      ...options.chain
+    })
+    if (options.upstreamUrl === undefined) return
     const url = box.seal(options.upstreamUrl, upstreamId)
-    await orm.insert(upstreams).values({ id: upstreamId, chainId, name: 'node', url, ...stamps })
-  }
+    await tx.insert(upstreams).values({ id: upstreamId, chainId, name: 'node', url, ...stamps })
+  })
 
   async function addKeyTo(endpointId: string, values: Partial<KeyRow>, secret = newApiKey()) {
     const keyId = newId('key')
