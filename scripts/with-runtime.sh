@@ -136,7 +136,7 @@ take_lock() {
 }
 
 release() {
-  [ -z "$ticker" ] || kill "$ticker" 2>/dev/null || true
+  [ -z "$ticker" ] || kill -KILL "$ticker" 2>/dev/null || true
   [ -z "$child" ] || kill "$child" 2>/dev/null || true
   [ -z "$lock_held" ] || rm -rf "$lock"
   child= ticker= lock_held=
@@ -172,7 +172,8 @@ npm_step() {
   printf '%s\n' "$child" >"$lock/npm"
   status=0
   wait "$child" || status=$?
-  kill "$ticker" 2>/dev/null || true
+  # Not TERM: a subshell that has just begun still has our traps, drops it, and would be waited for without end.
+  kill -KILL "$ticker" 2>/dev/null || true
   wait "$ticker" 2>/dev/null || true
   rm -f "$lock/npm"
   child= ticker=
