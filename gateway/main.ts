@@ -41,7 +41,7 @@ const slots = createLimitSlots(config.LIMIT_SLOTS_MAX)
 const metrics = new Metrics()
 const database = openDatabase(config.DATABASE_URL, {
   // Every look-up has a connection, so that none waits behind others for a database that has frozen, and so have the
-  // change feed and the quota ledger.
+  // change feed and the two ledgers.
   connectionsMax: config.KEY_LOOKUPS_MAX + 4,
   statementTimeoutMs: 3000,
   queueMax: config.KEY_LOOKUPS_MAX + 16

@@ -15,16 +15,9 @@ import { type BenchDatabase, createBenchDatabases } from '../database.ts'
 import { send } from '../load/send.ts'
 import { type NodeProgram, startNode, stopPrograms } from '../program.ts'
 import { summarize } from '../statistics.ts'
+import { methods } from './methods.ts'
 
 const keyCount = 2000
-const methods = [
-  'eth_call',
-  'eth_blockNumber',
-  'eth_getBalance',
-  'eth_getLogs',
-  'eth_getBlockByNumber',
-  'eth_getTransactionReceipt'
-]
 const flushMs = 10_000
 /** Of one method at one gateway: every (key, method) is called twice within a flush. */
 const requestsPerSecond = (2 * keyCount * 1000) / flushMs

@@ -9,20 +9,13 @@ import { openDatabase } from '../../drizzle/client.ts'
 import { migrate } from '../../drizzle/migrate.ts'
 import { createBenchDatabases } from '../database.ts'
 import { startControlPlane } from './control-plane.ts'
+import { methods } from './methods.ts'
 import { type Question, questionsOf } from './questions.ts'
 import { seedUsage, type UsageDepth, type UsageShape } from './seed.ts'
 
 const rounds = 5
 const targetMs = 200
 
-const methods = [
-  'eth_call',
-  'eth_blockNumber',
-  'eth_getBalance',
-  'eth_getLogs',
-  'eth_getBlockByNumber',
-  'eth_getTransactionReceipt'
-]
 const depth = { days: 90, hours: 90 * 24, minutes: 48 * 60, detailHours: 7 * 24, detailMinutes: 60 }
 
 interface Case {

@@ -314,3 +314,31 @@ t.test('the disk is not filled beyond its limit; what exceeds it waits in memory
   await one.ledger.stop()
   t.equal(await written(), rounds * 20)
 })
+
+t.test(
+  'a gateway that was killed during an outage is told of once, and its usage written',
+  async (t) => {
+    const { proxy, open, orgId, written, files, writer } = await setUp(t)
+    const killed = open()
+    await killed.ledger.start()
+    await until(async () => ((await writer(killed.bootId))?.seq ?? 0) > 0)
+    await proxy.cut()
+    killed.count([identityOf(1, orgId)])
+    await until(() => files().length > 0)
+    // It never reaches the database again, and says no goodbye.
+    await killed.close()
+    await proxy.restore()
+    const second = open()
+    await second.ledger.start()
+    t.ok(second.ledger.lostSecondsMax > 0)
+    await until(() => files().length === 0)
+    await second.ledger.stop()
+    t.equal(await written(), 1)
+    t.ok((await writer(killed.bootId))?.endedAt)
+    const third = open()
+    await third.ledger.start()
+    t.equal(third.ledger.lostSecondsMax, 0)
+    await third.ledger.stop()
+    await killed.ledger.stop()
+  }
+)

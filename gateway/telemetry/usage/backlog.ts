@@ -73,7 +73,7 @@ export class Backlog {
     write: (flush: Flush) => Promise<Written>,
     onWritten: (ownCalls: number) => void
   ): Promise<void> {
-    const { pool, folder, log, bootId } = this.#deps
+    const { pool, folder, log, nodeId, bootId } = this.#deps
     for (let first = this.#files[0]; first !== undefined; first = this.#files[0]) {
       const isForeign = first.bootId !== bootId
       if (isForeign && (await isAlive(pool, first.bootId))) {
@@ -88,7 +88,9 @@ export class Backlog {
       const ownCalls = flush.calls > 0 || wasWritten ? first.ownCalls : 0
       first.ownCalls = 0
       onWritten(ownCalls)
-      if (flush.isLast) await endWriter(pool, flush.bootId)
+      // An earlier boot of this node writes no more. That of another node was killed, and its own next start says so.
+      const isOver = flush.isLast || (isForeign && flush.nodeId === nodeId)
+      if (isOver) await endWriter(pool, flush.bootId)
       await removeSpooled(folder, first.name)
       this.#files.shift()
       log.info({ file: first.name, calls: flush.calls }, 'spooled usage is written')
