@@ -25,12 +25,15 @@ export function useQuota(
   today: number
 ): boolean {
   const word = quotaWord(slot)
-  const day = BigInt(today) << usedBits
+  const unused = BigInt(today) << usedBits
   for (;;) {
     const before = Atomics.load(words, word)
-    const used = before >> usedBits === BigInt(today) ? before & usedMask : 0n
-    if (used + cost > limit) return false
-    if (Atomics.compareExchange(words, word, before, day | (used + cost)) === before) return true
+    const used = before - unused
+    // Of any other day, before or after.
+    const start = used >= 0n && used <= usedMask ? used : 0n
+    if (start + cost > limit) return false
+    const after = unused + start + cost
+    if (Atomics.compareExchange(words, word, before, after) === before) return true
   }
 }
 

@@ -72,7 +72,7 @@ export type Accept = (exchange: Exchange, req: HttpRequest) => Accepted
 
 export function createAccept({ failures, newRequestId, bodyBytesMax }: AcceptDeps): Accept {
   return function accept(exchange, req) {
-    exchange.method = req.getCaseSensitiveMethod().toUpperCase()
+    exchange.method = methodOf(req)
     const head = readHeaders(exchange, req)
     const isKept = head.requestId !== '' && requestIdPattern.test(head.requestId)
     exchange.requestId = isKept ? head.requestId : newRequestId()
@@ -89,8 +89,7 @@ export function createAccept({ failures, newRequestId, bodyBytesMax }: AcceptDep
     if (problem !== null) return refuse(exchange, problem)
     if (exchange.secret === '') return failures.key_missing
     if (exchange.contentLength > bodyBytesMax) return failures.body_too_large
-    // Proxies in front repeat the client's path, and so the key, in headers of their own (X-Original-URI, Referer).
-    dropHeaders(exchange, (_name, value) => value.includes(exchange.secret))
+    dropSecret(exchange)
     exchange.headers.push('x-request-id', exchange.requestId)
     return null
   }
@@ -111,6 +110,12 @@ export function createAccept({ failures, newRequestId, bodyBytesMax }: AcceptDep
     exchange.detail = detail
     return failures.invalid_request
   }
+}
+
+/** The usual one as a constant, which V8 looks up faster than a string that has just come from outside. */
+function methodOf(req: HttpRequest): string {
+  const method = req.getCaseSensitiveMethod()
+  return method === 'POST' ? 'POST' : method.toUpperCase()
 }
 
 function problemOf(exchange: Exchange, head: Head): string | null {
@@ -192,6 +197,16 @@ function readOwnHeader(exchange: Exchange, head: Head, name: string, value: stri
 function dropNamedHeaders(exchange: Exchange, connection: string): void {
   const named = new Set(connection.split(',').map((name) => name.trim().toLowerCase()))
   dropHeaders(exchange, (name) => named.has(name))
+}
+
+/** Proxies in front repeat the client's path, and so the key, in headers of their own (X-Original-URI, Referer). */
+function dropSecret(exchange: Exchange): void {
+  const { headers, secret } = exchange
+  for (let at = 1; at < headers.length; at += 2) {
+    if (!headers[at]?.includes(secret)) continue
+    dropHeaders(exchange, (_name, value) => value.includes(secret))
+    return
+  }
 }
 
 function dropHeaders(exchange: Exchange, isDropped: (name: string, value: string) => boolean) {

@@ -17,6 +17,7 @@ import type { RetryBudget } from '../upstreams/retry-budget.ts'
 /** Where the answer goes, as it comes. */
 export interface AnswerSink {
   head(exchange: Exchange, status: number, headers: AnswerHeaders): void
+  /** `piece` is a view of the buffer that the next read overwrites (upstreams/lean-socket.ts). */
   piece(exchange: Exchange, piece: Buffer): void
   end(exchange: Exchange): void
   fail(exchange: Exchange, failure: Failure, cause: unknown): void
@@ -84,8 +85,7 @@ class ExchangeCall implements UpstreamCall {
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, piece: Buffer): void {
-    // A view of the buffer that the next read overwrites (upstreams/lean-socket.ts).
-    this.#sink.piece(this.#exchange, Buffer.from(piece))
+    this.#sink.piece(this.#exchange, piece)
   }
 
   onResponseEnd(): void {

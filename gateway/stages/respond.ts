@@ -120,6 +120,7 @@ export class Respond {
     if (isLarge || isEventStream(headers)) this.#startStream(exchange)
   }
 
+  /** @param bytes good until the next read. */
   piece(exchange: Exchange, bytes: Buffer): void {
     if (exchange.isOver) return
     exchange.answerBytes += bytes.length
@@ -127,7 +128,9 @@ export class Respond {
       this.#writePiece(exchange, bytes)
       return
     }
-    exchange.answerPieces.push(bytes)
+    // The last piece is followed by the end within the same read, so that one need not be kept.
+    const isLast = exchange.answerBytes === exchange.answerLength
+    exchange.answerPieces.push(isLast ? bytes : Buffer.from(bytes))
     const isTooLarge = exchange.answerBytes > this.#deps.answerBufferBytesMax
     if (isTooLarge && exchange.refusedCalls === null) this.#startStream(exchange)
   }
@@ -205,8 +208,9 @@ export class Respond {
       const offset = res.getWriteOffset()
       ;[isTaken, isDone] = res.tryEnd(bytes, answerLength)
       if (!isTaken) {
-        exchange.unsent = bytes
-        exchange.unsentFrom = offset
+        const taken = res.getWriteOffset() - offset
+        exchange.unsent = Buffer.from(bytes.subarray(taken))
+        exchange.unsentFrom = offset + taken
       }
     })
     if (isDone) this.#finish(exchange)

@@ -42,7 +42,7 @@ export class UpstreamPool {
   readonly count: (result: string) => void
   readonly answerBytesMax: number
   readonly #limits: UpstreamLimits
-  readonly #origin: string
+  readonly #origin: URL
   readonly #connect: buildConnector.connector
   readonly #basePath: string
   readonly #baseQuery: string
@@ -64,7 +64,7 @@ export class UpstreamPool {
     this.count = count
     this.answerBytesMax = limits.answerBytesMax
     this.#limits = limits
-    this.#origin = origin
+    this.#origin = originOf(origin, protocol)
     this.#connect = createLeanConnector({ allowH2: false, timeout: limits.connectTimeoutMs })
     this.#basePath = pathname.replace(/\/$/, '')
     this.#baseQuery = search.slice(1)
@@ -135,8 +135,8 @@ export class UpstreamPool {
       pipelining: 1,
       allowH2: false,
       connect: this.#connect,
-      headersTimeout: limits.timeoutMs,
-      bodyTimeout: limits.timeoutMs,
+      headersTimeout: 0,
+      bodyTimeout: 0,
       keepAliveTimeout: limits.keepAliveMs,
       keepAliveMaxTimeout: limits.keepAliveMs,
       maxHeaderSize: 32_768,
@@ -157,4 +157,12 @@ export class UpstreamPool {
     if (this.#baseQuery === '') return path
     return `${path}${target.includes('?') ? '&' : '?'}${this.#baseQuery}`
   }
+}
+
+/** undici reads both for every request, and a URL works them out each time. */
+function originOf(origin: string, protocol: string): URL {
+  return Object.defineProperties(new URL(origin), {
+    origin: { value: origin },
+    protocol: { value: protocol }
+  })
 }
