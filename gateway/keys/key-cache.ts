@@ -11,6 +11,7 @@ import QuickLru from 'quick-lru'
 import type { Clock } from '../clock.ts'
 import { CachedKey } from './cached-key.ts'
 import type { ChangeNotice, KeyRecord } from './key-record.ts'
+import { ScopeIndex } from './scope-index.ts'
 
 export interface KeyCacheLimits {
   readonly freshMs: number
@@ -49,7 +50,7 @@ export class KeyCache {
   readonly #deps: KeyCacheDeps
   readonly #known: QuickLru<string, Entry>
   readonly #unknown: QuickLru<string, number>
-  readonly #secretsByScope = new Map<string, Set<string>>()
+  readonly #scopes = new ScopeIndex()
   readonly #waiting = new Map<string, Waiting[]>()
 
   constructor(deps: KeyCacheDeps) {
@@ -57,7 +58,7 @@ export class KeyCache {
     this.#unknown = new QuickLru({ maxSize: deps.limits.unknownMax })
     this.#known = new QuickLru({
       maxSize: deps.limits.keysMax,
-      onEviction: (secret, entry) => this.#unindex(secret, entry.key.record)
+      onEviction: (secret, entry) => this.#unindex(secret, entry.key)
     })
   }
 
@@ -102,14 +103,14 @@ export class KeyCache {
     this.#unknown.clear()
     if (changes === 'everything') {
       this.#known.clear()
-      this.#secretsByScope.clear()
+      this.#scopes.clear()
       return
     }
     for (const change of changes) {
       // A key's or endpoint's change names its org too, but makes only the endpoint's keys stale.
       const scopeId = change.endpointId ?? (change.entity === 'org' ? change.orgId : null)
       if (scopeId === null) continue
-      for (const secret of [...(this.#secretsByScope.get(scopeId) ?? [])]) this.#forget(secret)
+      for (const secret of this.#scopes.secretsOf(scopeId)) this.#forget(secret)
     }
   }
 
@@ -148,17 +149,15 @@ export class KeyCache {
       this.#unknown.set(secret, nowMs + unknownMs)
       return 'unknown'
     }
-    const key = new CachedKey(answer)
+    const { endpointId, orgId } = answer
+    const sibling = this.#known.peek(this.#scopes.secretOf(orgId) ?? '')
+    const key = new CachedKey(answer, sibling?.key)
     this.#known.set(secret, {
       key,
       freshUntilMs: nowMs + freshMs,
       staleUntilMs: nowMs + freshMs + staleMs
     })
-    for (const scopeId of [answer.endpointId, answer.orgId]) {
-      const secrets = this.#secretsByScope.get(scopeId)
-      if (secrets === undefined) this.#secretsByScope.set(scopeId, new Set([secret]))
-      else secrets.add(secret)
-    }
+    for (const scopeId of [endpointId, orgId]) this.#scopes.add(scopeId, secret)
     return key
   }
 
@@ -166,14 +165,10 @@ export class KeyCache {
     const entry = this.#known.peek(secret)
     if (entry === undefined) return
     this.#known.delete(secret)
-    this.#unindex(secret, entry.key.record)
+    this.#unindex(secret, entry.key)
   }
 
-  #unindex(secret: string, { endpointId, orgId }: KeyRecord): void {
-    for (const scopeId of [endpointId, orgId]) {
-      const secrets = this.#secretsByScope.get(scopeId)
-      secrets?.delete(secret)
-      if (secrets?.size === 0) this.#secretsByScope.delete(scopeId)
-    }
+  #unindex(secret: string, { record: { endpointId, orgId } }: CachedKey): void {
+    for (const scopeId of [endpointId, orgId]) this.#scopes.remove(scopeId, secret)
   }
 }

@@ -4,9 +4,8 @@
 import type { Clock } from '../clock.ts'
 import type { Failure, Failures } from '../errors.ts'
 import { type Exchange, waitsForKey } from '../exchange.ts'
-import type { CachedKey } from '../keys/cached-key.ts'
+import type { CachedKey, KeptRecord } from '../keys/cached-key.ts'
 import type { KeyCache, Resolution } from '../keys/key-cache.ts'
-import type { KeyRecord } from '../keys/key-record.ts'
 import type { ThreadMetrics } from '../telemetry/thread-metrics.ts'
 import type { Chains } from '../upstreams/chains.ts'
 
@@ -53,7 +52,7 @@ export function createAuthenticate(deps: AuthenticateDeps): Authenticate {
     )
   }
 
-  function refusalOf({ refusal, expiresAtMs }: KeyRecord): Failure | null {
+  function refusalOf({ refusal, expiresAtMs }: KeptRecord): Failure | null {
     if (refusal !== null) return failures[refusal]
     return expiresAtMs !== 0 && expiresAtMs <= clock.wallMs() ? failures.key_expired : null
   }

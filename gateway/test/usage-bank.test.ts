@@ -7,7 +7,13 @@ import type { KeyRecord } from '../keys/key-record.ts'
 import { noSlot } from '../limits/limit-slots.ts'
 import { UsageBank, type UsageEntry } from '../telemetry/usage/bank.ts'
 import { columnCount, type SealedBank } from '../telemetry/usage/columns.ts'
-import { grainsByMinute, rowsOf, type TableName, tableNames } from '../telemetry/usage/rows.ts'
+import {
+  grainsByMinute,
+  rowOf,
+  rowSourcesOf,
+  type TableName,
+  tableNames
+} from '../telemetry/usage/rows.ts'
 import { UsageSums } from '../telemetry/usage/sums.ts'
 import { identityOf } from './support/usage-ledger.ts'
 
@@ -138,7 +144,8 @@ t.test('sums become rows of three tables in three grains, sorted by primary key'
   const minutes = ['12:59', '13:00'].map((time) => minuteOf(`2026-01-01T${time}:00Z`))
   for (const minute of minutes) sums.add({ minute, identities, values: values(), recorded: 0 })
   const grains = grainsByMinute(sums.minutes)
-  const keysOf = (table: TableName) => rowsOf(table, grains).map((row) => row.slice(0, 5).join(' '))
+  const rowsOf = (table: TableName) => rowSourcesOf(table, grains).map(rowOf)
+  const keysOf = (table: TableName) => rowsOf(table).map((row) => row.slice(0, 5).join(' '))
   t.same(keysOf('usage_days'), [
     'ep_000001  2026-01-01 00:00:00 chn_1 ',
     'ep_000001 key_000001 2026-01-01 00:00:00 chn_1 n',
@@ -156,8 +163,7 @@ t.test('sums become rows of three tables in three grains, sorted by primary key'
       'org_1  2026-01-01 13:00:00 chn_1 n'
     ]
   )
-  const callsIn = (table: TableName) =>
-    rowsOf(table, grains).reduce((sum, row) => sum + Number(row[5]), 0)
+  const callsIn = (table: TableName) => rowsOf(table).reduce((sum, row) => sum + Number(row[5]), 0)
   for (const table of tableNames) {
     t.equal(callsIn(table), 4 * 3, `${table}: four calls in three grains`)
   }

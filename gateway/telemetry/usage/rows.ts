@@ -1,8 +1,8 @@
 // The rows of the three usage tables that a set of sums becomes: each step of time (minute, hour, day) in each grain
 // (see drizzle/schema/usage.ts), sorted by primary key. Sorted, because two writers that lock the same rows in different
 // orders deadlock: 1,056 times in a test of unsorted ones, never with sorted ones.
-import { columnCount, type UsageIdentity } from './columns.ts'
-import type { MinuteSums } from './sums.ts'
+import type { UsageIdentity } from './columns.ts'
+import { addValues, type MinuteSums } from './sums.ts'
 
 const steps = [
   { table: 'usage_minutes', minutes: 1 },
@@ -24,7 +24,9 @@ interface Grain {
   readonly keyId: string
   readonly chainId: string
   readonly method: string
-  readonly values: Float64Array
+  values: Float64Array
+  /** Whether the values are this grain's own, or those of the sums that it is the only part of. */
+  isOwn: boolean
 }
 
 type Grains = Map<string, Grain>
@@ -32,10 +34,34 @@ type Grains = Map<string, Grain>
 export type GrainsByMinute = ReadonlyMap<number, Grains>
 
 export function grainsByMinute(minutes: ReadonlyMap<number, MinuteSums>): GrainsByMinute {
-  return new Map([...minutes].map(([minute, sums]) => [minute, grainsOf(sums)]))
+  return new Map([...minutes].map(([minute, sums]) => [minute, sorted(grainsOf(sums))]))
 }
 
-export function rowsOf(table: TableName, byMinute: GrainsByMinute): TableRow[] {
+/** So that to sort the rows of each table is to find them sorted, or to merge a few sorted runs. */
+function sorted(grains: Grains): Grains {
+  return new Map([...grains].sort(([, a], [, b]) => compare(partsOf(a), partsOf(b))))
+}
+
+const partsOf = ({ scopeId, keyId, chainId, method }: Grain) => [scopeId, keyId, chainId, method]
+
+function compare(a: readonly string[], b: readonly string[]): number {
+  for (let place = 0; place < a.length; place++) {
+    const [part, other] = [a[place] ?? '', b[place] ?? '']
+    if (part !== other) return part < other ? -1 : 1
+  }
+  return 0
+}
+
+/** A row before its values are laid out, which for all rows of a large flush at once would take hundreds of megabytes. */
+export interface RowSource {
+  readonly key: readonly string[]
+  readonly values: Float64Array
+}
+
+export const rowOf = ({ key, values }: RowSource): TableRow => [...key, ...values]
+
+/** Sorted by primary key. */
+export function rowSourcesOf(table: TableName, byMinute: GrainsByMinute): RowSource[] {
   const stepMinutes = steps.find((step) => step.table === table)?.minutes ?? 1
   const byStart = new Map<number, Grains>()
   for (const [minute, grains] of byMinute) {
@@ -44,21 +70,20 @@ export function rowsOf(table: TableName, byMinute: GrainsByMinute): TableRow[] {
     // Nearly every flush lies within one minute: its sums are those of the hour and the day too.
     byStart.set(start, known === undefined ? grains : merged(known, grains))
   }
-  const rows: [name: string, row: TableRow][] = []
+  const sources: RowSource[] = []
   for (const [start, grains] of byStart) {
     const startsAt = dateTimeOf(start)
     for (const { scopeId, keyId, chainId, method, values } of grains.values()) {
-      const key = [scopeId, keyId, startsAt, chainId, method]
-      rows.push([key.join('\n'), [...key, ...values]])
+      sources.push({ key: [scopeId, keyId, startsAt, chainId, method], values })
     }
   }
-  return rows.sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row)
+  return sources.sort((a, b) => compare(a.key, b.key))
 }
 
 function grainsOf(sums: MinuteSums): Grains {
   const grains: Grains = new Map()
   for (const { identity, values } of sums.values()) {
-    for (const place of placesOf(identity)) add(grains, { ...place, values })
+    for (const place of placesOf(identity)) add(grains, { ...place, values, isOwn: false })
   }
   return grains
 }
@@ -73,12 +98,14 @@ function add(grains: Grains, grain: Grain): void {
   const name = `${grain.scopeId} ${grain.keyId} ${grain.chainId} ${grain.method}`
   const known = grains.get(name)
   if (known === undefined) {
-    grains.set(name, { ...grain, values: grain.values.slice() })
+    grains.set(name, { ...grain, isOwn: false })
     return
   }
-  for (let column = 0; column < columnCount; column++) {
-    known.values[column] = (known.values[column] ?? 0) + (grain.values[column] ?? 0)
+  if (!known.isOwn) {
+    known.values = known.values.slice()
+    known.isOwn = true
   }
+  addValues(known.values, grain.values)
 }
 
 /** The three grains in which a call is counted. */

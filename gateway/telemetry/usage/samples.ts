@@ -4,7 +4,7 @@
 import type { Clock } from '../../clock.ts'
 import type { Failure } from '../../errors.ts'
 import type { Exchange } from '../../exchange.ts'
-import type { KeyRecord } from '../../keys/key-record.ts'
+import type { KeptRecord } from '../../keys/cached-key.ts'
 import { otherMethod } from '../../rpc/method-names.ts'
 import { paramsExcerpt } from '../../rpc/params.ts'
 import { isRepeatable } from '../../rpc/repeatable.ts'
@@ -91,7 +91,7 @@ export class FailedCalls {
     return calls
   }
 
-  #hasRoom({ orgId, endpointId }: KeyRecord, failure: Failure | null): boolean {
+  #hasRoom({ orgId, endpointId }: KeptRecord, failure: Failure | null): boolean {
     const second = Math.floor(this.#clock.nowMs() / 1000)
     if (second !== this.#second) {
       this.#second = second

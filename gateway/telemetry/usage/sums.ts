@@ -28,11 +28,12 @@ export class UsageSums {
     return calls
   }
 
+  /** Takes over the bank's values: a row that is the first of its name is a view of them (a copy takes twice the memory). */
   add({ minute, identities, values }: SealedBank): void {
     const sums = this.#at(minute)
     for (const [row, identity] of identities.entries()) {
       const part = values.subarray(row * columnCount, (row + 1) * columnCount)
-      addTo(sums, nameOf(identity), identity, part)
+      addTo(sums, nameOf(identity), { identity, values: part })
     }
     if (this.minutes.size > minutesApart) this.#coarsen(60)
     if (this.minutes.size > minutesApart + hoursApart) this.#coarsen(1440)
@@ -47,7 +48,10 @@ export class UsageSums {
       if (start === minute || sums === undefined) continue
       this.minutes.delete(minute)
       const whole = this.#at(start)
-      for (const [name, { identity, values }] of sums) addTo(whole, name, identity, values)
+      // Copied: a view would keep all rows of its bank.
+      for (const [name, { identity, values }] of sums) {
+        addTo(whole, name, { identity, values: values.slice() })
+      }
     }
   }
 
@@ -60,20 +64,16 @@ export class UsageSums {
   }
 }
 
-/** Adds a row to the one of the same name; the values are copied when the name is new. */
-export function addTo(
-  sums: Map<string, UsageRow>,
-  name: string,
-  identity: UsageIdentity,
-  values: Float64Array
-): void {
+/** Adds a row to the one of the same name; it is taken over as it is when the name is new. */
+function addTo(sums: Map<string, UsageRow>, name: string, row: UsageRow): void {
   const known = sums.get(name)
-  if (known === undefined) {
-    sums.set(name, { identity, values: values.slice() })
-    return
-  }
+  if (known === undefined) sums.set(name, row)
+  else addValues(known.values, row.values)
+}
+
+export function addValues(to: Float64Array, values: Float64Array): void {
   for (let column = 0; column < columnCount; column++) {
-    known.values[column] = (known.values[column] ?? 0) + (values[column] ?? 0)
+    to[column] = (to[column] ?? 0) + (values[column] ?? 0)
   }
 }
 

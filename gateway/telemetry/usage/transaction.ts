@@ -3,7 +3,14 @@
 // nothing is added. That holds only while the flushes of a boot are written in order, which is the ledger's part.
 import type { Database } from '../../../drizzle/client.ts'
 import { columnNames } from './columns.ts'
-import { type GrainsByMinute, grainsByMinute, keyColumns, rowsOf, tableNames } from './rows.ts'
+import {
+  type GrainsByMinute,
+  grainsByMinute,
+  keyColumns,
+  rowOf,
+  rowSourcesOf,
+  tableNames
+} from './rows.ts'
 import type { Flush } from './spool.ts'
 
 export type Pool = Database['pool']
@@ -92,12 +99,12 @@ async function addAll(
   let count = 0
   for (const table of tableNames) {
     // A table at a time, with the server's answers in between: the main thread has other work too.
-    const rows = rowsOf(table, grains)
+    const rows = rowSourcesOf(table, grains)
     for (let first = 0; first < rows.length; first += rowsPerStatement) {
       // The names are constants of this program; the values are escaped by the driver.
       await connection.query(
         `INSERT INTO ${table} (${columnList}) VALUES ? ON DUPLICATE KEY UPDATE ${additions}`,
-        [rows.slice(first, first + rowsPerStatement)]
+        [rows.slice(first, first + rowsPerStatement).map(rowOf)]
       )
     }
     count += rows.length
