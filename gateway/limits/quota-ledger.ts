@@ -5,8 +5,8 @@
 // whose outcome was lost changes nothing. What others used is the sum of their rows; the difference to the last sum is
 // added to the slot. With G gateways a quota can be exceeded by at most what G − 1 of them admit in one interval.
 //
-// The statements are written out: building them with Drizzle took a fifth of the core of a gateway whose calls came with
-// 100,000 keys in turn.
+// The statements are written out. Building them with Drizzle, every second whatever it took, made a call cost twice as much
+// where calls come with 100,000 keys in turn (54 µs of CPU time, 27 now).
 import type { Database } from '../../drizzle/client.ts'
 import type { Clock } from '../clock.ts'
 import type { Log } from '../telemetry/log.ts'
