@@ -56,7 +56,7 @@ export function openDatabase(url: string, options: Partial<DatabaseOptions> = {}
   })
   return {
     orm: drizzle(pool, { schema, mode: 'default' }),
-    /** For what Drizzle has no words for: locks and DDL. */
+    /** For what Drizzle has no words for (locks, DDL), or builds too slowly for what a gateway counts. */
     pool: pool.promise(),
     /** Resolves when every connection is closed; a connection that does not answer is cut. */
     close: () => closePool(pool, streams)

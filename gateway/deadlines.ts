@@ -1,6 +1,6 @@
-// The deadline of every exchange under way. uWebSockets.js has no timer while a handler is pending and undici's start
-// only when a request is on its socket, so this is what ends a request that waits for a key, a body, a queue or a client
-// that stopped reading.
+// The deadline of every exchange under way, and the only one: uWebSockets.js has no timer while a handler is pending, and
+// undici's, which start only when a request is on its socket and cost each request two, are switched off. So this is what
+// ends a request that waits for a key, a body, a queue, an upstream, or a client that stopped reading.
 //
 // All exchanges get the same time, so the list of exchanges in the order of their last progress is also the order of
 // their deadlines: adding, renewing and removing are a few assignments, and looking for the late ones stops at the first

@@ -205,15 +205,20 @@ export class Pipeline {
   #rescue(exchange: Exchange, bug: unknown): void {
     const { onBug, respond, failures, settle } = this.#deps
     onBug(exchange, bug)
-    try {
-      // In this order: the abort reports a failure of the upstream, which would be the client's answer.
-      if (!exchange.isOver) respond.refuse(exchange, failures.internal)
-      exchange.controller?.abort(new Error('the gateway failed on this request'))
-    } catch (second) {
-      onBug(exchange, second)
-      exchange.isOver = true
-      exchange.res.close()
+    // In this order: the abort reports a failure of the upstream, which would be the client's answer.
+    const endings = [
+      () => !exchange.isOver && respond.refuse(exchange, failures.internal),
+      () => !exchange.isOver && exchange.res.close(),
+      () => exchange.controller?.abort(new Error('the gateway failed on this request'))
+    ]
+    for (const end of endings) {
+      try {
+        end()
+      } catch (second) {
+        onBug(exchange, second)
+      }
     }
+    exchange.isOver = true
     settle(exchange)
   }
 

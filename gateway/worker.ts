@@ -75,7 +75,6 @@ const chains = new Chains({
     connectionsMax: config.UPSTREAM_CONNECTIONS_MAX,
     queueMax: config.UPSTREAM_QUEUE_MAX,
     connectTimeoutMs: config.UPSTREAM_CONNECT_TIMEOUT_MS,
-    timeoutMs: config.UPSTREAM_TIMEOUT_MS,
     keepAliveMs: config.UPSTREAM_KEEP_ALIVE_MS,
     answerBytesMax: config.ANSWER_BYTES_MAX
   }

@@ -141,7 +141,9 @@ export class KeyCache {
     const { freshMs, staleMs, unknownMs } = this.#deps.limits
     if (answer === 'unavailable') {
       const stale = this.#known.peek(secret)
-      if (stale !== undefined) stale.freshUntilMs = nowMs + refreshPauseMs
+      if (stale !== undefined && nowMs < stale.staleUntilMs) {
+        stale.freshUntilMs = Math.min(nowMs + refreshPauseMs, stale.staleUntilMs)
+      }
       return 'unavailable'
     }
     this.#forget(secret)

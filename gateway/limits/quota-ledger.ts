@@ -1,4 +1,4 @@
-// Keeps the day's quota consumption in the database, so that a restart loses at most a second of it, and brings in what
+// Keeps the day's quota consumption in the database, so that a kill loses at most an interval of it, and brings in what
 // other gateways have used, so that several gateways on one database converge on one quota.
 //
 // Each boot of a gateway owns its rows (scope, day, boot) and writes absolute figures: writing one again after a commit

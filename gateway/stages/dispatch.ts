@@ -152,7 +152,6 @@ function isClosedSocket(error: Error): boolean {
   return code === 'UND_ERR_SOCKET' || code === 'ECONNRESET' || code === 'EPIPE'
 }
 
-const timeoutCodes = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT'])
 const garbledCodes = new Set([
   'UND_ERR_HEADERS_OVERFLOW',
   'UND_ERR_RES_CONTENT_LENGTH_MISMATCH',
@@ -161,7 +160,6 @@ const garbledCodes = new Set([
 
 function failureOf(failures: Failures, error: unknown, hasStarted: boolean): Failure {
   const code = codeOf(error)
-  if (timeoutCodes.has(code)) return failures.upstream_timeout
   if (code === 'UND_ERR_INVALID_ARG') return failures.invalid_request
   const isGarbled = (error as Error | null)?.name === 'HTTPParserError' || garbledCodes.has(code)
   if (hasStarted || isGarbled) {

@@ -131,6 +131,7 @@ export class Respond {
     // The last piece is followed by the end within the same read, so that one need not be kept.
     const isLast = exchange.answerBytes === exchange.answerLength
     exchange.answerPieces.push(isLast ? bytes : Buffer.from(bytes))
+    if (!isLast) this.#deps.deadlines.renew(exchange, this.#deps.clock.nowMs())
     const isTooLarge = exchange.answerBytes > this.#deps.answerBufferBytesMax
     if (isTooLarge && exchange.refusedCalls === null) this.#startStream(exchange)
   }
@@ -195,9 +196,14 @@ export class Respond {
   }
 
   #writePiece(exchange: Exchange, bytes: Buffer): void {
-    const { res, controller, answerLength } = exchange
+    const { res, controller, answerLength, unsent } = exchange
     this.#deps.deadlines.renew(exchange, this.#deps.clock.nowMs())
     exchange.bytesOut += bytes.length
+    if (unsent !== null) {
+      // The upstream has closed its connection: undici then hands over the rest although it is paused.
+      exchange.unsent = Buffer.concat([unsent, bytes])
+      return
+    }
     let isTaken = true
     let isDone = false
     res.cork(() => {
@@ -225,9 +231,10 @@ export class Respond {
     if (unsent !== null) {
       const [isTaken, isDone] = res.tryEnd(unsent.subarray(offset - unsentFrom), answerLength)
       if (isDone) this.#finish(exchange)
-      if (!isTaken || isDone) return
+      else if (!isTaken) return
       exchange.unsent = null
     }
+    // Also when the client has it all: until undici has seen the end, the connection to the upstream is taken.
     exchange.controller?.resume()
   }
 }

@@ -12,8 +12,6 @@ export interface UpstreamLimits {
   readonly connectionsMax: number
   readonly queueMax: number
   readonly connectTimeoutMs: number
-  /** To the head of the answer, and between two pieces of its body. */
-  readonly timeoutMs: number
   readonly keepAliveMs: number
   readonly answerBytesMax: number
 }
@@ -135,6 +133,7 @@ export class UpstreamPool {
       pipelining: 1,
       allowH2: false,
       connect: this.#connect,
+      // Our own deadlines end what takes too long (deadlines.ts).
       headersTimeout: 0,
       bodyTimeout: 0,
       keepAliveTimeout: limits.keepAliveMs,

@@ -28,12 +28,14 @@ export class UsageSums {
     return calls
   }
 
-  /** Takes over the bank's values: a row that is the first of its name is a view of them (a copy takes twice the memory). */
   add({ minute, identities, values }: SealedBank): void {
     const sums = this.#at(minute)
+    // The rows of a minute's first bank are views of it: copies would take twice the memory. Those of later banks are
+    // copies, because most of their rows are there already, and one that is new would keep the whole bank.
+    const isFirst = sums.size === 0
     for (const [row, identity] of identities.entries()) {
       const part = values.subarray(row * columnCount, (row + 1) * columnCount)
-      addTo(sums, nameOf(identity), { identity, values: part })
+      addTo(sums, nameOf(identity), identity, isFirst ? part : part.slice())
     }
     if (this.minutes.size > minutesApart) this.#coarsen(60)
     if (this.minutes.size > minutesApart + hoursApart) this.#coarsen(1440)
@@ -50,7 +52,7 @@ export class UsageSums {
       const whole = this.#at(start)
       // Copied: a view would keep all rows of its bank.
       for (const [name, { identity, values }] of sums) {
-        addTo(whole, name, { identity, values: values.slice() })
+        addTo(whole, name, identity, values.slice())
       }
     }
   }
@@ -64,11 +66,16 @@ export class UsageSums {
   }
 }
 
-/** Adds a row to the one of the same name; it is taken over as it is when the name is new. */
-function addTo(sums: Map<string, UsageRow>, name: string, row: UsageRow): void {
+/** Adds to the row of that name; when there is none, the values become one. */
+function addTo(
+  sums: Map<string, UsageRow>,
+  name: string,
+  identity: UsageIdentity,
+  values: Float64Array
+): void {
   const known = sums.get(name)
-  if (known === undefined) sums.set(name, row)
-  else addValues(known.values, row.values)
+  if (known === undefined) sums.set(name, { identity, values })
+  else addValues(known.values, values)
 }
 
 export function addValues(to: Float64Array, values: Float64Array): void {
