@@ -76,6 +76,12 @@ export const environmentSchema = Type.Object({
     100_000,
     'key look-ups that wait; one more answers key_store_unavailable'
   ),
+  KEY_UNKNOWN_PER_SECOND_MAX: count(
+    200,
+    1,
+    100_000,
+    'keys a second that are looked up in vain; beyond it a key that is not cached answers key_store_unavailable'
+  ),
   CHANGE_POLL_MS: count(250, 10, 10_000, 'milliseconds between two looks at the change log'),
 
   QUOTA_STATUS: Type.Union([Type.Literal(429), Type.Literal(402)], {

@@ -56,6 +56,7 @@ const directory = new KeyDirectory({
   words,
   lookupsMax: config.KEY_LOOKUPS_MAX,
   queueMax: config.KEY_LOOKUP_QUEUE_MAX,
+  unknownPerSecondMax: config.KEY_UNKNOWN_PER_SECOND_MAX,
   metricsKeysMax: config.METRICS_KEYS_MAX,
   bringChain: (chainId) => feed.bringChain(chainId),
   onNewScope: (scopeId, day, used) => quotas.open(scopeId, day, used),

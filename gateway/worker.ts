@@ -63,7 +63,9 @@ const keys = new KeyCache({
     staleMs: config.KEY_CACHE_STALE * 1000,
     keysMax: config.KEY_CACHE_MAX,
     unknownMax: config.KEY_NEGATIVE_MAX,
-    unknownMs: config.KEY_NEGATIVE_TTL * 1000
+    unknownMs: config.KEY_NEGATIVE_TTL * 1000,
+    waitingMax: config.KEY_LOOKUPS_MAX + config.KEY_LOOKUP_QUEUE_MAX,
+    unknownPerSecondMax: config.KEY_UNKNOWN_PER_SECOND_MAX
   }
 })
 

@@ -20,7 +20,9 @@ function cacheOf(known: readonly string[], unknown: readonly string[]): KeyCache
       staleMs: hourMs,
       keysMax: 100_000,
       unknownMax: 10_000,
-      unknownMs: hourMs
+      unknownMs: hourMs,
+      waitingMax: 1000,
+      unknownPerSecondMax: 1000
     }
   })
   for (const [number, secret] of known.entries()) keys.settle(secret, keyRecordOf(number))

@@ -12,6 +12,7 @@ import type { Clock } from '../clock.ts'
 import { CachedKey } from './cached-key.ts'
 import type { ChangeNotice, KeyRecord } from './key-record.ts'
 import { ScopeIndex } from './scope-index.ts'
+import { VainLookups } from './vain-lookups.ts'
 
 export interface KeyCacheLimits {
   readonly freshMs: number
@@ -19,6 +20,10 @@ export interface KeyCacheLimits {
   readonly keysMax: number
   readonly unknownMax: number
   readonly unknownMs: number
+  /** Keys that are looked up at once: more than the main thread takes need not be sent to it. */
+  readonly waitingMax: number
+  /** KEY_UNKNOWN_PER_SECOND_MAX, of this thread: so that a flood ends here, and not after a message there and back. */
+  readonly unknownPerSecondMax: number
 }
 
 /** `unknown`: never issued. `unavailable`: it cannot be told now, because the database cannot be asked. */
@@ -52,9 +57,11 @@ export class KeyCache {
   readonly #unknown: QuickLru<string, number>
   readonly #scopes = new ScopeIndex()
   readonly #waiting = new Map<string, Waiting[]>()
+  readonly #vain: VainLookups
 
   constructor(deps: KeyCacheDeps) {
     this.#deps = deps
+    this.#vain = new VainLookups(deps.limits.unknownPerSecondMax, deps.clock.nowMs())
     this.#unknown = new QuickLru({ maxSize: deps.limits.unknownMax })
     this.#known = new QuickLru({
       maxSize: deps.limits.keysMax,
@@ -93,6 +100,7 @@ export class KeyCache {
   settle(secret: string, answer: KeyRecord | null | 'unavailable'): void {
     const queue = this.#waiting.get(secret) ?? []
     this.#waiting.delete(secret)
+    if (answer === null || answer === 'unavailable') this.#vain.count()
     const resolution = this.#remember(secret, answer)
     for (const waiting of queue) waiting(resolution)
   }
@@ -126,7 +134,9 @@ export class KeyCache {
       return 'unknown'
     }
     this.lastState = 'miss'
-    return null
+    if (this.#waiting.has(secret)) return null
+    const isFull = this.#waiting.size >= this.#deps.limits.waitingMax
+    return isFull || this.#vain.areSpent(nowMs) ? 'unavailable' : null
   }
 
   #ask(secret: string): Waiting[] {

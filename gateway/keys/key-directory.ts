@@ -4,7 +4,8 @@
 //   record back;
 // - a database that cannot be asked is an answer (`unavailable`), given at once while the breaker is open, and never the
 //   same as "no such key". One look-up is let through each second to find out whether it is back: recovery needs nobody;
-// - a row that cannot be used stops its own key only.
+// - a row that cannot be used stops its own key only;
+// - look-ups in vain are bounded in rate (vain-lookups.ts).
 import { eq, sql } from 'drizzle-orm'
 import { hashApiKey } from '../../drizzle/api-key.ts'
 import { type Database, isConnectionFailure } from '../../drizzle/client.ts'
@@ -15,6 +16,7 @@ import { addUsed, dayOf } from '../limits/quota.ts'
 import type { Log } from '../telemetry/log.ts'
 import { CachedKey } from './cached-key.ts'
 import type { ChangeNotice, KeyRecord, ScopeLimits } from './key-record.ts'
+import { VainLookups } from './vain-lookups.ts'
 
 export type LookupAnswer = KeyRecord | null | 'unavailable'
 export type LookupResult = 'found' | 'unknown' | 'failed' | 'refused'
@@ -27,6 +29,8 @@ export interface KeyDirectoryDeps {
   readonly words: BigInt64Array
   readonly lookupsMax: number
   readonly queueMax: number
+  /** KEY_UNKNOWN_PER_SECOND_MAX */
+  readonly unknownPerSecondMax: number
   readonly metricsKeysMax: number
   /** Makes sure that the threads know the chain of a record before they get the record. */
   readonly bringChain: (chainId: string) => Promise<void>
@@ -55,8 +59,11 @@ export class KeyDirectory {
   /** Failures that opened the breaker: one of a look-up that began before the last of them is old news. */
   #outages = 0
 
+  readonly #vain: VainLookups
+
   constructor(deps: KeyDirectoryDeps) {
     this.#deps = deps
+    this.#vain = new VainLookups(deps.unknownPerSecondMax, deps.clock.nowMs())
   }
 
   /** Whether look-ups are answered `unavailable` without asking. */
@@ -66,12 +73,13 @@ export class KeyDirectory {
 
   /** Calls `waiting` once, with the record, null (no such key), or `unavailable`. */
   lookUp(secret: string, waiting: (answer: LookupAnswer) => void): void {
+    const { clock, queueMax } = this.#deps
     const waiters = this.#waiting.get(secret)
     if (waiters !== undefined) {
       waiters.push(waiting)
       return
     }
-    if (this.isOpen || this.#queue.length >= this.#deps.queueMax) {
+    if (this.isOpen || this.#queue.length >= queueMax || this.#vain.areSpent(clock.nowMs())) {
       this.#deps.onLookup('refused')
       waiting('unavailable')
       return
@@ -101,6 +109,7 @@ export class KeyDirectory {
 
   #finish(secret: string, answer: LookupAnswer): void {
     this.#running--
+    if (answer === null) this.#vain.count()
     if (this.#running === 0) this.#changedScopes.clear()
     this.#deps.onLookup(answer === 'unavailable' ? 'failed' : answer === null ? 'unknown' : 'found')
     this.#answer(secret, answer)

@@ -146,8 +146,13 @@ t.test('every gateway says what it has applied, and since when', async (t) => {
       .where(eq(changeApplications.changeId, id))
     return rows.length === 2
   })
-  const nodes = await orm.select().from(gatewayNodes).where(gte(gatewayNodes.appliedChangeId, id))
-  t.same(nodes.map(({ nodeId }) => nodeId).sort(), ['first', 'second'])
+  const namesOfApplied = async () => {
+    const nodes = await orm.select().from(gatewayNodes).where(gte(gatewayNodes.appliedChangeId, id))
+    return nodes.map(({ nodeId }) => nodeId).sort()
+  }
+  // Written after the application of the change.
+  await until(async () => (await namesOfApplied()).length === 2)
+  t.same(await namesOfApplied(), ['first', 'second'])
   const [change] = await orm.select().from(changeLog).where(eq(changeLog.id, id))
   const rows = await orm
     .select()

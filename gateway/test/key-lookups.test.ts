@@ -24,7 +24,10 @@ for (const threads of ['1', '2']) {
   t.test(`with ${threads} threads`, async (t) => {
     const db = await createTestDatabase()
     const upstream = await startUpstream()
-    const gateway = await startGateway({ databaseUrl: db.url, env: { GATEWAY_THREADS: threads } })
+    const gateway = await startGateway({
+      databaseUrl: db.url,
+      env: { GATEWAY_THREADS: threads, KEY_UNKNOWN_PER_SECOND_MAX: '10000' }
+    })
     t.teardown(async () => {
       await gateway.stop()
       await upstream.stop()
@@ -106,3 +109,39 @@ for (const threads of ['1', '2']) {
     })
   })
 }
+
+t.test('unknown keys are looked up at a bounded rate, and known ones do not notice', async (t) => {
+  const db = await createTestDatabase()
+  const upstream = await startUpstream()
+  const [perSecond, atOnce] = [20, 50]
+  const gateway = await startGateway({
+    databaseUrl: db.url,
+    env: { KEY_UNKNOWN_PER_SECOND_MAX: String(perSecond) }
+  })
+  t.teardown(async () => {
+    await gateway.stop()
+    await upstream.stop()
+    await db.drop()
+  })
+  const { secret } = await settledTenant(db, upstream.url)
+  const post = async (key: string) =>
+    (await fetch(`${gateway.url}/api=${key}`, { method: 'POST', body })).status
+  t.equal(await post(secret), 200)
+  const startMs = performance.now()
+  const counts = new Map<number, number>()
+  for (let wave = 0; wave < 10; wave++) {
+    const requests = Array.from({ length: atOnce }, () => post(newApiKey()))
+    const statuses = await Promise.all(requests)
+    for (const status of statuses) counts.set(status, (counts.get(status) ?? 0) + 1)
+    t.equal(await post(secret), 200, 'a known key')
+  }
+  const seconds = (performance.now() - startMs) / 1000
+  t.same([...counts.keys()].sort(), [401, 503])
+  const inVain = await gateway.metric('sluice_gateway_key_lookups_total', '"unknown"')
+  // A second's worth at once, and those that were under way when that was used up.
+  const most = perSecond * (1 + seconds) + atOnce
+  t.ok(inVain >= perSecond && inVain <= most, `${inVain} of 500 in ${seconds.toFixed(1)} s`)
+  await until(async () => (await post(newApiKey())) === 401)
+  const fresh = await createTenant(db.database, { upstreamUrl: upstream.url })
+  await until(async () => (await post(fresh.secret)) === 200)
+})

@@ -29,7 +29,15 @@ const record: KeyRecord = {
   allowedIps: null,
   metricsKey: 'key_1'
 }
-const limits = { freshMs: 1000, staleMs: 10_000, keysMax: 10, unknownMax: 10, unknownMs: 1000 }
+const limits = {
+  freshMs: 1000,
+  staleMs: 10_000,
+  keysMax: 10,
+  unknownMax: 10,
+  unknownMs: 1000,
+  waitingMax: 10,
+  unknownPerSecondMax: 10
+}
 
 t.test('a key is stale for so long, however often it is looked up in vain', async (t) => {
   const secret = newApiKey()
