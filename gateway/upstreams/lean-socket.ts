@@ -30,8 +30,6 @@ const joinedBytesMax = 8192
 interface LeanSocket extends Socket {
   /** What was read and not yet taken, a view of the static buffer; null outside of a read. */
   unread: Buffer | null
-  /** Whether something lies in the ordinary Readable. */
-  hasLeftovers: boolean
   /** A request was written, and of its answer nothing was read yet. */
   awaitsAnswer: boolean
   /** Whether the parser may get views of this answer. */
@@ -70,14 +68,20 @@ function receive(socket: LeanSocket, bytes: Buffer): boolean {
     socket.awaitsAnswer = false
     socket.givesViews = beginsWithWholeHead(bytes)
   }
+  // Not before what was left there earlier: the parser takes it when it goes on.
+  const rest = socket.readableLength > 0 ? bytes : offer(socket, bytes)
+  if (rest === null) return true
+  socket.push(Buffer.from(rest))
+  return false
+}
+
+/** Returns what the parser did not take: all of it, while it is paused. */
+function offer(socket: LeanSocket, bytes: Buffer): Buffer | null {
   socket.unread = socket.givesViews ? bytes : Buffer.from(bytes)
   socket.emit('readable')
   const rest = socket.unread
-  if (rest === null) return true
   socket.unread = null
-  socket.hasLeftovers = true
-  socket.push(Buffer.from(rest))
-  return false
+  return rest
 }
 
 /** Of a final answer: an informational one (`HTTP/1.1 1xx`) has a further head behind it. */
@@ -88,7 +92,6 @@ function beginsWithWholeHead(bytes: Buffer): boolean {
 function makeReadsLean(socket: LeanSocket): void {
   const { read, unshift, write } = socket
   socket.unread = null
-  socket.hasLeftovers = false
   socket.awaitsAnswer = false
   socket.givesViews = false
   socket.read = (size?: number) => {
@@ -97,16 +100,10 @@ function makeReadsLean(socket: LeanSocket): void {
       socket.unread = null
       return unread
     }
-    // read(0) is how Node itself asks the stream to notice its end.
-    if (!socket.hasLeftovers && size !== 0) return null
-    const piece = read.call(socket, size)
-    if (piece === null) socket.hasLeftovers = false
-    return piece
+    // read(0) is how Node itself asks the stream to read on, and to notice its end.
+    return socket.readableLength === 0 && size !== 0 ? null : read.call(socket, size)
   }
-  socket.unshift = (bytes: Buffer) => {
-    socket.hasLeftovers = true
-    unshift.call(socket, Buffer.from(bytes))
-  }
+  socket.unshift = (bytes: Buffer) => unshift.call(socket, Buffer.from(bytes))
   socket.write = (...args: unknown[]): boolean => {
     socket.awaitsAnswer = true
     return (write as Write).apply(socket, args)
