@@ -25,7 +25,8 @@ export class VainLookups {
     return this.#left < 1
   }
 
+  /** The debt has a floor: in an outage every refresh of a stale key is in vain, and must not be paid off for hours. */
   count(): void {
-    this.#left--
+    this.#left = Math.max(this.#left - 1, -burstSeconds * this.#perSecond)
   }
 }
