@@ -5,6 +5,7 @@ import type { KeyRecord, ScopeLimits } from '../keys/key-record.ts'
 import { ScopeIndex } from '../keys/scope-index.ts'
 import { noSlot } from '../limits/limit-slots.ts'
 import { SmallMap } from '../small-map.ts'
+import { unlimitedKey } from './support/key-record.ts'
 
 const limits: ScopeLimits = {
   scopeId: 'ep_1',
@@ -14,19 +15,9 @@ const limits: ScopeLimits = {
   dailyQuota: 5000
 }
 const record: KeyRecord = {
-  keyId: 'key_1',
-  endpointId: 'ep_1',
-  orgId: 'org_1',
-  orgName: 'Acme',
-  chainId: 'chn_1',
-  refusal: null,
-  expiresAtMs: 0,
+  ...unlimitedKey,
   endpointLimits: limits,
-  orgLimits: { ...limits, scopeId: 'org_1', slot: 2 },
-  allowedMethods: null,
-  allowedOrigins: null,
-  allowedIps: null,
-  metricsKey: 'key_1'
+  orgLimits: { ...limits, scopeId: 'org_1', slot: 2 }
 }
 const first = new CachedKey(record)
 

@@ -4,31 +4,8 @@ import { classifyApiKey, newApiKey } from '../../drizzle/api-key.ts'
 import type { Clock } from '../clock.ts'
 import { CachedKey } from '../keys/cached-key.ts'
 import { KeyCache } from '../keys/key-cache.ts'
-import type { KeyRecord, ScopeLimits } from '../keys/key-record.ts'
-import { noSlot } from '../limits/limit-slots.ts'
+import { unlimitedKey } from './support/key-record.ts'
 
-const unlimited: ScopeLimits = {
-  scopeId: '',
-  slot: noSlot,
-  requestsPerSecond: null,
-  burst: null,
-  dailyQuota: null
-}
-const record: KeyRecord = {
-  keyId: 'key_1',
-  endpointId: 'ep_1',
-  orgId: 'org_1',
-  orgName: 'Acme',
-  chainId: 'chn_1',
-  refusal: null,
-  expiresAtMs: 0,
-  endpointLimits: unlimited,
-  orgLimits: unlimited,
-  allowedMethods: null,
-  allowedOrigins: null,
-  allowedIps: null,
-  metricsKey: 'key_1'
-}
 const limits = {
   freshMs: 1000,
   staleMs: 10_000,
@@ -58,12 +35,12 @@ t.test('a key is stale for so long, however often it is looked up in vain', asyn
     isAsked = false
     return resolution
   }
-  cache.settle(secret, record)
+  cache.settle(secret, unlimitedKey)
   for (nowMs = 0; nowMs < limits.freshMs + limits.staleMs; nowMs += 100) {
     t.ok(resolve() instanceof CachedKey, `${nowMs} ms`)
   }
   t.ok(lookUps > 5 && lookUps <= 11, `${lookUps} look-ups, one a second at most`)
   for (; nowMs < 20_000; nowMs += 100) t.equal(resolve(), null, `${nowMs} ms`)
-  cache.settle(secret, record)
+  cache.settle(secret, unlimitedKey)
   t.ok(cache.resolve(secret, nowMs) instanceof CachedKey)
 })

@@ -1,6 +1,7 @@
-// Sockets to upstreams, as undici uses them, with less machinery between the kernel and undici's parser: 6 % less CPU time
-// for a short call, and for an answer of 1 MB a quarter of what it took. What undici relies on stands under test in
-// test/bytes, test/upstream-faults, test/upstream-connections and test/upstream-tls.
+// Sockets to upstreams, as undici uses them, with less machinery between the kernel and undici's parser. Reads, with the
+// free connections of pool.ts, take 11 % off the CPU time of a short call, and views and large reads three quarters off
+// that of an answer of 1 MB; writes take off another 3 to 5 %. What undici relies on stands under test in test/bytes,
+// test/split-heads, test/upstream-faults, test/upstream-connections and test/upstream-tls.
 //
 // - Reads. Node allocates a buffer for every read and passes it through a Readable: push, nextTick, 'readable', read().
 //   Here all sockets of a thread read into one static buffer, and undici's parser gets a view of it at once. A view is
