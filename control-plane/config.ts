@@ -2,6 +2,7 @@
 // control-plane/ reads the environment.
 import { join, resolve } from 'node:path'
 import Type from 'typebox'
+import { databaseUrlSchema } from '../drizzle/database-url.ts'
 import { readEnvironment } from '../drizzle/environment.ts'
 import { isAddressBlock } from './http/address.ts'
 
@@ -15,13 +16,8 @@ const list = (pattern: string, minItems: number, description: string) =>
 const refined = (check: (text: string) => boolean, fallback: string, description: string) =>
   Type.Refine(Type.String({ default: fallback, description }), check)
 
-const databaseUrl = Type.String({
-  pattern: '^mysql://',
-  description: 'the database, mysql://user:password@host:port/name'
-})
-
 export const environmentSchema = Type.Object({
-  DATABASE_URL: databaseUrl,
+  DATABASE_URL: databaseUrlSchema,
   SECRET_KEY: list(
     '^[A-Za-z0-9+/]{43}=$',
     1,
@@ -209,7 +205,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
 export function readOperatorConfig(
   env: Readonly<Record<string, string | undefined>> = process.env
 ): { databaseUrl: string } {
-  const values = readEnvironment(Type.Object({ DATABASE_URL: databaseUrl }), env)
+  const values = readEnvironment(Type.Object({ DATABASE_URL: databaseUrlSchema }), env)
   return { databaseUrl: values.DATABASE_URL }
 }
 

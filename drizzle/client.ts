@@ -1,8 +1,10 @@
-// The way to the database, and the only importer of mysql2. It guarantees three things mysql2 leaves open:
-// no statement waits for ever (a frozen server would hold it and its connection without end), no queue grows without
-// bound, and every moment is read and written in UTC.
+// The way to the database. It guarantees what mysql2 leaves open: no statement waits for ever (a frozen server would hold
+// it and its connection without end), no queue grows without bound, every moment is read and written in UTC, and values
+// are escaped as the server reads them, however it is configured (connection-guard.ts).
 import { drizzle } from 'drizzle-orm/mysql2'
 import mysql from 'mysql2'
+import { type CommandConnection, codePoolErrors, guardConnection } from './connection-guard.ts'
+import { parseDatabaseUrl } from './database-url.ts'
 import * as schema from './schema/index.ts'
 
 export interface DatabaseOptions {
@@ -30,13 +32,15 @@ export type Queryable =
 export type Transaction = Parameters<Parameters<Database['orm']['transaction']>[0]>[0]
 
 /**
- * A pool on `mysql://user:password@host:port/database`. Opens no connection until the first statement.
- * Failures are the driver's own errors; see isConnectionFailure.
+ * A pool on what DATABASE_URL names (database-url.ts). Opens no connection until the first statement.
+ * Failures are the driver's own errors; see isUnavailable.
  */
 export function openDatabase(url: string, options: Partial<DatabaseOptions> = {}) {
   const limits = { ...databaseDefaults, ...options }
+  const { tls, ...address } = parseDatabaseUrl(url)
   const pool = mysql.createPool({
-    uri: url,
+    ...address,
+    ...(tls === null ? {} : { ssl: tls as mysql.SslOptions }),
     connectionLimit: limits.connectionsMax,
     maxIdle: limits.connectionsMax,
     queueLimit: limits.queueMax,
@@ -47,12 +51,14 @@ export function openDatabase(url: string, options: Partial<DatabaseOptions> = {}
     multipleStatements: false,
     supportBigNumbers: true
   })
+  codePoolErrors(pool)
   const streams = new Set<CommandConnection['stream']>()
-  pool.on('connection', (connection) => {
-    const { stream } = connection as unknown as CommandConnection
+  pool.on('connection', (opened) => {
+    const connection = opened as unknown as CommandConnection
+    const { stream } = connection
     streams.add(stream)
     stream.once('close', () => streams.delete(stream))
-    limitStatements(connection as unknown as CommandConnection, limits.statementTimeoutMs)
+    guardConnection(connection, limits.statementTimeoutMs)
   })
   return {
     orm: drizzle(pool, { schema, mode: 'default' }),
@@ -61,39 +67,6 @@ export function openDatabase(url: string, options: Partial<DatabaseOptions> = {}
     /** Resolves when every connection is closed; a connection that does not answer is cut. */
     close: () => closePool(pool, streams)
   }
-}
-
-/** The part of mysql2's connection that a deadline needs; its typings do not show it. */
-interface CommandConnection {
-  addCommand(command: Command): Command
-  stream: { destroy(error: Error): void; once(event: 'close', listener: () => void): unknown }
-}
-interface Command {
-  once(event: 'end' | 'error', listener: () => void): unknown
-}
-
-function limitStatements(connection: CommandConnection, timeoutMs: number): void {
-  const addCommand = connection.addCommand.bind(connection)
-  const timers = new Set<NodeJS.Timeout>()
-  connection.addCommand = (command) => {
-    const timer = setTimeout(() => {
-      const error = new Error(`the database gave no answer for ${timeoutMs} ms`)
-      connection.stream.destroy(Object.assign(error, { code: 'ETIMEDOUT', fatal: true }))
-    }, timeoutMs)
-    timers.add(timer)
-    const done = () => {
-      clearTimeout(timer)
-      timers.delete(timer)
-    }
-    command.once('end', done)
-    command.once('error', done)
-    return addCommand(command)
-  }
-  // A command whose connection breaks says neither, and its timer would keep the process alive.
-  connection.stream.once('close', () => {
-    for (const timer of timers) clearTimeout(timer)
-    timers.clear()
-  })
 }
 
 /** Connections that are busy so long after the goodbye are cut. Milliseconds. */
@@ -127,18 +100,34 @@ const connectionFailureCodes = new Set([
   'EHOSTUNREACH',
   'PROTOCOL_CONNECTION_LOST',
   'PROTOCOL_SEQUENCE_TIMEOUT',
+  'POOL_QUEUE_FULL',
   'POOL_CLOSED',
+  'CONNECTION_CLOSED',
   'ER_CON_COUNT_ERROR',
   'ER_SERVER_SHUTDOWN'
 ])
 
-/** Whether an error says "the database cannot be asked now", as opposed to "the statement is wrong". Drizzle wraps the driver's error as `cause`. */
+const readOnlyCodes = new Set([
+  'ER_OPTION_PREVENTS_STATEMENT',
+  'ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION',
+  'ER_READ_ONLY_MODE'
+])
+
+/** Whether an error says "the database cannot be asked now", as opposed to "the statement is wrong". */
 export function isConnectionFailure(error: unknown): boolean {
+  return hasCode(error, connectionFailureCodes)
+}
+
+/** Whether a statement should be tried again later: the database cannot be asked, or takes no writes for now. */
+export function isUnavailable(error: unknown): boolean {
+  return isConnectionFailure(error) || hasCode(error, readOnlyCodes)
+}
+
+/** Drizzle wraps the driver's error as `cause`. */
+function hasCode(error: unknown, codes: ReadonlySet<string>): boolean {
   for (let inner = error; inner instanceof Error; inner = inner.cause) {
-    const code = (inner as { code?: unknown }).code
-    if (typeof code === 'string' && connectionFailureCodes.has(code)) return true
-    if (/Queue limit reached|Pool is closed|connection is in closed state/.test(inner.message))
-      return true
+    const { code } = inner as { code?: unknown }
+    if (typeof code === 'string' && codes.has(code)) return true
   }
   return false
 }

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Database, isConnectionFailure } from './client.ts'
+import { lockNameOf } from './server-lock.ts'
 
 const folder = join(import.meta.dirname, 'migrations')
 const lockTimeoutSeconds = 60
@@ -153,10 +154,9 @@ async function underLock<T>(
   const connection = await database.pool.getConnection()
   try {
     // Locks are server-wide names, so the database's own name is part of it.
-    const [rows] = await connection.query(
-      "SELECT GET_LOCK(CONCAT('sluice_migrate:', SHA1(DATABASE())), ?) AS held",
-      [timeoutSeconds]
-    )
+    const [rows] = await connection.query(`SELECT GET_LOCK(${lockNameOf('migrate')}, ?) AS held`, [
+      timeoutSeconds
+    ])
     if ((rows as { held: number | null }[])[0]?.held !== 1) {
       throw new MigrationError(
         `another process has been migrating this database for ${timeoutSeconds} s: wait for it, or end it, then try again`

@@ -3,6 +3,7 @@
 import { availableParallelism, hostname } from 'node:os'
 import { resolve } from 'node:path'
 import Type, { type Static } from 'typebox'
+import { databaseUrlSchema } from '../drizzle/database-url.ts'
 import { readEnvironment } from '../drizzle/environment.ts'
 import { isAddressBlock } from './keys/cached-key.ts'
 
@@ -12,10 +13,7 @@ const count = (fallback: number, minimum: number, maximum: number, description: 
   Type.Integer({ default: fallback, minimum, maximum, description })
 
 export const environmentSchema = Type.Object({
-  DATABASE_URL: Type.Refine(
-    Type.String({ description: 'the database, mysql://user:password@host:port/name' }),
-    isDatabaseUrl
-  ),
+  DATABASE_URL: databaseUrlSchema,
   SECRET_KEY: Type.Array(Type.String({ pattern: '^[A-Za-z0-9+/]{43}=$' }), {
     minItems: 1,
     description:
@@ -202,9 +200,4 @@ export function readConfig(
 /** uWS reads its limit on a request's head once, when it loads: set before any thread starts. Bytes. */
 export function limitHeadBytes(): void {
   process.env.UWS_HTTP_MAX_HEADERS_SIZE = '16384'
-}
-
-function isDatabaseUrl(text: string): boolean {
-  const url = URL.parse(text)
-  return url !== null && url.protocol === 'mysql:' && url.hostname !== '' && url.pathname.length > 1
 }

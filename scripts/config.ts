@@ -2,6 +2,11 @@
 import { availableParallelism } from 'node:os'
 import { join, resolve } from 'node:path'
 import Type, { type Static } from 'typebox'
+import {
+  databaseUrlForm,
+  databaseUrlSchema,
+  optionalDatabaseUrlSchema
+} from '../drizzle/database-url.ts'
 import { ConfigurationError, readEnvironment } from '../drizzle/environment.ts'
 
 export const projectRoot = join(import.meta.dirname, '..')
@@ -15,9 +20,8 @@ const optional = (pattern: string, description: string) =>
   Type.String({ default: '', pattern, description })
 
 export const quickStartSchema = Type.Object({
-  DATABASE_URL: optional(
-    '^$|^mysql://',
-    'the database, mysql://user:password@host:port/name; unset, the quick start runs its own'
+  DATABASE_URL: optionalDatabaseUrlSchema(
+    `the database, ${databaseUrlForm}; unset, the quick start runs its own`
   ),
   SLUICE_DATA_DIR: Type.String({
     default: '.data',
@@ -67,19 +71,17 @@ export function readQuickStartConfig(env: Environment = process.env): QuickStart
 /** Where the tests find a database server; null is "run a private one". */
 export function readTestDatabaseUrl(env: Environment = process.env): string | null {
   const schema = Type.Object({
-    TEST_DATABASE_URL: optional('^$|^mysql://', 'a server on which tests may create databases')
+    TEST_DATABASE_URL: optionalDatabaseUrlSchema(
+      'a server on which tests may create databases, mysql://user:password@host:port/',
+      false
+    )
   })
   return readEnvironment(schema, env).TEST_DATABASE_URL || null
 }
 
 /** What `npm run migrate` needs. */
 export function readMigrationConfig(env: Environment = process.env): { databaseUrl: string } {
-  const schema = Type.Object({
-    DATABASE_URL: Type.String({
-      pattern: '^mysql://',
-      description: 'the database, mysql://user:password@host:port/name'
-    })
-  })
+  const schema = Type.Object({ DATABASE_URL: databaseUrlSchema })
   return { databaseUrl: readEnvironment(schema, env).DATABASE_URL }
 }
 

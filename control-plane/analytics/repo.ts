@@ -47,7 +47,7 @@ export function createUsageRepo({ orm }: Pick<Database, 'orm'>) {
 }
 
 function snapshotStatements(orm: Queryable) {
-  return { ...placeStatements(orm), ...usageStatements(orm) }
+  return { ...placeStatements(orm), ...usageStatements(orm), ...completenessStatements(orm) }
 }
 
 function placeStatements(orm: Queryable) {
@@ -118,7 +118,8 @@ function usageStatements(orm: Queryable) {
     ): Promise<{ place: number; group: string; sums: Sums }[]> {
       if (slice.scopes.length === 0) return []
       const table = usageTables[steps.grain]
-      const place = placeColumn(table, steps)
+      // Grouped by its name: MySQL does not see that an INTERVAL() in the list is the one in GROUP BY.
+      const place = placeColumn(table, steps).as('place')
       const group = groupBy === null ? sql<string>`''` : groupColumn(table, groupBy)
       const rows = await orm
         .select({ place, group, ...countColumns(table), latency: latencyColumn(table) })
@@ -172,8 +173,12 @@ function usageStatements(orm: Queryable) {
         .groupBy(scopeId, startsAt)
       const byScope = Map.groupBy(rows, (row) => row.scopeId)
       return new Map([...byScope].map(([id, own]) => [id, own.map(toTimedCounts)]))
-    },
+    }
+  }
+}
 
+function completenessStatements(orm: Queryable) {
+  return {
     /**
      * Until when every gateway that was seen since has written what it counted; null when none was. One that has not
      * written yet has nothing from before its start; one that has ended has written everything.

@@ -13,11 +13,11 @@ import {
   usageMinutes,
   usageWriters
 } from '../../drizzle/schema/usage.ts'
+import { lockNameOf } from '../../drizzle/server-lock.ts'
 
 export type HousekeepingRepo = ReturnType<typeof createHousekeepingRepo>
 
-/** Locks are names of the whole server, so the name of the database is part of it. */
-const lockName = "CONCAT('sluice_sweep:', SHA1(DATABASE()))"
+const lockName = lockNameOf('sweep')
 
 /** Each call that removes answers how many rows it removed. */
 export function createHousekeepingRepo(database: Pick<Database, 'orm' | 'pool'>) {

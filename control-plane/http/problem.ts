@@ -3,7 +3,7 @@
 import type { Socket } from 'node:net'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import Type from 'typebox'
-import { isConnectionFailure } from '../../drizzle/client.ts'
+import { isUnavailable } from '../../drizzle/client.ts'
 import { Failure, type FailureCode, failures, type InputProblem } from '../errors.ts'
 import type { App } from './app-type.ts'
 import { toInputProblems } from './validation.ts'
@@ -78,7 +78,7 @@ export function answerError(error: unknown, request: FastifyRequest, reply: Fast
 /** The failure that an error stands for, or null when it is a bug. */
 export function toFailure(error: unknown): Failure | null {
   if (error instanceof Failure) return error
-  if (isConnectionFailure(error)) return unavailable('database_unavailable')
+  if (isUnavailable(error)) return unavailable('database_unavailable')
   const databaseCode = driverCodeOf(error)
   const databaseFailure = databaseCode === null ? undefined : databaseFailures[databaseCode]
   if (databaseFailure !== undefined) return unavailable(databaseFailure)

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { openDatabase } from '../client.ts'
 import { loadPendingMigrations, MigrationError, migrate, repair } from '../migrate.ts'
+import { lockNameOf } from '../server-lock.ts'
 import { createTestDatabase, type TestDatabase } from './support/test-database.ts'
 
 const files = {
@@ -138,7 +139,7 @@ t.test('one that waits too long for another says so', async (t) => {
   const folder = t.testdir(files)
   const holder = await made.database.pool.getConnection()
   t.teardown(() => holder.destroy())
-  await holder.query("SELECT GET_LOCK(CONCAT('sluice_migrate:', SHA1(DATABASE())), 0)")
+  await holder.query(`SELECT GET_LOCK(${lockNameOf('migrate')}, 0)`)
   const waiting = migrate(made.database, folder, 1)
   await t.rejects(waiting, /another process has been migrating this database for 1 s/)
 })

@@ -9,7 +9,10 @@ import t, { type Test } from 'tap'
 import { type Database, openDatabase } from '../../drizzle/client.ts'
 import { migrate } from '../../drizzle/migrate.ts'
 import { type DemoChain, startDemoChain } from '../../scripts/demo-chain/demo-chain.ts'
-import { type FragileServer, startFragileServer } from './support/fragile-server.ts'
+import {
+  type FragileServer,
+  startFragileServer
+} from '../../scripts/test/support/fragile-server.ts'
 import { type GatewayProcess, startGateway, until } from './support/gateway-process.ts'
 import { createTenant, type Tenant } from './support/tenant.ts'
 import { totalOf, usageOf, usageTables } from './support/usage.ts'

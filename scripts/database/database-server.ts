@@ -34,6 +34,8 @@ export interface DatabaseServerOptions {
   dataFolder: DataFolder
   /** Undefined or empty: run a private one. */
   databaseUrl?: string
+  /** Further options of a private one. */
+  settings?: readonly string[]
   processes: ChildProcesses
   progress: Progress
   signal: AbortSignal

@@ -40,7 +40,8 @@ const serverOptions = [
 ]
 const flavourOptions = {
   mariadb: ['--aria-pagecache-buffer-size=8M', '--innodb-log-file-size=16M'],
-  mysql: ['--mysqlx=OFF', '--skip-log-bin']
+  // Debian's build looks for a folder for files by default, and does not start where there is none.
+  mysql: ['--mysqlx=OFF', '--skip-log-bin', '--secure-file-priv=NULL']
 }
 
 export interface PrivateInstanceOptions {
@@ -48,6 +49,8 @@ export interface PrivateInstanceOptions {
   folder: string
   program: ServerProgram
   user: ServerUser
+  /** Further options of the server. */
+  settings?: readonly string[]
   processes: ChildProcesses
   progress: Progress
   signal: AbortSignal
@@ -92,7 +95,8 @@ export async function startPrivateInstance(
       ...serverOptions,
       ...flavourOptions[options.program.flavour],
       `--port=${instance.port}`,
-      `--init-file=${join(folder, 'init.sql')}`
+      `--init-file=${join(folder, 'init.sql')}`,
+      ...(options.settings ?? [])
     ],
     env: libraryEnvironment(options.program.libraryFolders),
     cwd: folder,

@@ -1,6 +1,6 @@
 // Failed calls on their way into the database. They are samples: what cannot be written is kept while there is room, and
 // the oldest make way.
-import { type Database, isConnectionFailure } from '../../../drizzle/client.ts'
+import { type Database, isUnavailable } from '../../../drizzle/client.ts'
 import { newId } from '../../../drizzle/ids.ts'
 import { callErrors } from '../../../drizzle/schema/index.ts'
 import type { Log } from '../log.ts'
@@ -31,7 +31,7 @@ export class CallErrors {
       try {
         await this.#database.orm.insert(callErrors).values(calls.map(rowOf))
       } catch (error) {
-        if (isConnectionFailure(error)) {
+        if (isUnavailable(error)) {
           this.receive(calls)
           return
         }

@@ -1,9 +1,9 @@
 // A database server of a test's own that can be frozen, killed, and started again on the same port with the same data.
 import { setTimeout as delay } from 'node:timers/promises'
-import { createChildProcesses } from '../../../scripts/child-processes.ts'
-import { claimDataFolder } from '../../../scripts/data-folder.ts'
-import { openDatabaseServer } from '../../../scripts/database/database-server.ts'
-import { readPrivateJson } from '../../../scripts/private-file.ts'
+import { createChildProcesses } from '../../child-processes.ts'
+import { claimDataFolder } from '../../data-folder.ts'
+import { openDatabaseServer } from '../../database/database-server.ts'
+import { readPrivateJson } from '../../private-file.ts'
 
 export interface FragileServer {
   /** What DATABASE_URL would be. */
@@ -13,12 +13,17 @@ export interface FragileServer {
   stop(): Promise<void>
 }
 
-export async function startFragileServer(folder: string): Promise<FragileServer> {
+/** @param settingsOf further options of the server, which may lie in the folder of the database. */
+export async function startFragileServer(
+  folder: string,
+  settingsOf: (databaseFolder: string) => readonly string[] = () => []
+): Promise<FragileServer> {
   const dataFolder = claimDataFolder(folder)
+  const settings = settingsOf(dataFolder.at('database'))
   const processes = createChildProcesses(dataFolder)
   const { signal } = new AbortController()
   const open = () =>
-    openDatabaseServer({ dataFolder, processes, progress: () => undefined, signal })
+    openDatabaseServer({ dataFolder, settings, processes, progress: () => undefined, signal })
   let server = await open()
   const pid = () => {
     const path = dataFolder.at('processes.json')
