@@ -1,11 +1,12 @@
 // The answer to the client: one cork, one end. An answer that fits ANSWER_BUFFER_BYTES_MAX is held until it is complete,
 // so that an upstream that breaks off becomes a 502 and never a short 200; a larger one is streamed at the client's pace,
 // and if the upstream breaks off then, the connection is closed, which no client takes for a complete answer.
+import { learnFromLarge, readAnswer } from '../answers/read-answer.ts'
+import { writeReturnedHeaders } from '../answers/returned-headers.ts'
 import type { Clock } from '../clock.ts'
 import type { Deadlines } from '../deadlines.ts'
 import { type Failure, type Failures, statusLineOf } from '../errors.ts'
 import type { Exchange } from '../exchange.ts'
-import { mayHoldError, openAnswer, readVerdicts } from '../rpc/answer.ts'
 import { mergeAnswers } from '../rpc/batch.ts'
 import { callErrors, errorAnswer } from '../rpc/error-answer.ts'
 import type { AnswerHeaders } from '../upstreams/pool.ts'
@@ -20,23 +21,6 @@ export interface RespondDeps {
   readonly settle: (exchange: Exchange) => void
 }
 
-/** Headers of an upstream's answer that do not reach the client: hop-by-hop, or written by us or by uWS. */
-const notReturned = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'proxy-authenticate',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-  'content-length',
-  'date',
-  'x-request-id',
-  'access-control-allow-origin',
-  'access-control-allow-credentials',
-  'access-control-expose-headers'
-])
 const exposedHeaders = 'X-Request-Id, Retry-After, RateLimit, RateLimit-Policy'
 
 export class Respond {
@@ -156,7 +140,7 @@ export class Respond {
       // uWS writes 200 by itself.
       if (exchange.status !== 200) res.writeStatus(statusLineOf(exchange.status))
       writeOwnHeaders(exchange)
-      if (answerHeaders !== null) writeHeaders(res, answerHeaders)
+      if (answerHeaders !== null) writeReturnedHeaders(res, answerHeaders)
       if (hasNoBody(exchange)) endWithoutBody(res, exchange.answerLength)
       else res.end(body)
     })
@@ -169,7 +153,7 @@ export class Respond {
     const [first] = answerPieces
     const body =
       first !== undefined && answerPieces.length === 1 ? first : Buffer.concat(answerPieces)
-    judge(exchange, body)
+    readAnswer(exchange, body)
     if (exchange.refusedCalls === null) return body
     const errors = ownErrors(exchange)
     if (errors.length > 0 && exchange.status === 204) exchange.status = 200
@@ -188,7 +172,7 @@ export class Respond {
     res.cork(() => {
       res.writeStatus(statusLineOf(exchange.status))
       writeOwnHeaders(exchange)
-      if (answerHeaders !== null) writeHeaders(res, answerHeaders)
+      if (answerHeaders !== null) writeReturnedHeaders(res, answerHeaders)
     })
     if (answerPieces.length === 0) return
     exchange.answerPieces = []
@@ -264,32 +248,6 @@ function writeRateLimit({ res, retryAfterMs, rateLimit }: Exchange): void {
   res.writeHeader('RateLimit-Policy', rateLimit.policy)
 }
 
-function writeHeaders(res: HttpResponse, headers: AnswerHeaders): void {
-  const { connection } = headers
-  const named = connection === undefined ? null : namesIn(String(connection))
-  for (const name in headers) {
-    if (notReturned.has(name) || named?.has(name)) continue
-    const value = headers[name]
-    if (typeof value === 'string') writeValue(res, name, value)
-    else for (const one of value ?? []) writeValue(res, name, one)
-  }
-}
-
-const plainValue = /^[\t\x20-\x7e]*$/
-const latin1Value = /^[\t\x20-\x7e\x80-\xff]*$/
-
-/** uWS writes what it gets: a CR or LF in a value would be response splitting, and text beyond ASCII would become UTF-8. */
-function writeValue(res: HttpResponse, name: string, value: string): void {
-  if (plainValue.test(value)) res.writeHeader(name, value)
-  else if (latin1Value.test(value)) res.writeHeader(name, Buffer.from(value, 'latin1'))
-}
-
-/** What a Connection header names is meant for one hop (RFC 9110, 7.6.1); null when it is one of the two usual words. */
-function namesIn(connection: string): ReadonlySet<string> | null {
-  if (connection === 'keep-alive' || connection === 'close') return null
-  return new Set(connection.split(',').map((name) => name.trim().toLowerCase()))
-}
-
 function lengthOf(headers: AnswerHeaders): number {
   const text = headers['content-length']
   return typeof text === 'string' ? Number(text) : -1
@@ -309,30 +267,3 @@ function ownErrors(exchange: Exchange): Buffer[] {
 }
 
 const arrayOf = (objects: readonly Buffer[]): string => `[${objects.join(',')}]`
-
-/** Finds out which calls the node has failed, and which of their methods it knows: those may be named in metrics. */
-function judge(exchange: Exchange, answer: Buffer): void {
-  const { chain, scan, status, body, refusedCalls, answerHeaders } = exchange
-  if (chain === null || scan === null || body === null) return
-  const { methodNames } = chain
-  const opened = openAnswer(answer, String(answerHeaders?.['content-encoding'] ?? ''))
-  if (opened === null) {
-    learnFromLarge(exchange)
-    return
-  }
-  const hasNews = status === 200 && scan.calls.some(({ method }) => methodNames.isNews(method))
-  if (!hasNews && !mayHoldError(opened)) return
-  const isSent = (index: number) => refusedCalls === null || !refusedCalls.has(index)
-  exchange.verdicts = readVerdicts(opened, body, scan, isSent)
-  if (!hasNews) return
-  for (const [index, verdict] of exchange.verdicts) {
-    if (verdict === 'result') chain.learn(scan.calls[index]?.method ?? '')
-  }
-}
-
-/** An error is short: what is too large to be looked into is a result, when it is JSON at all. */
-function learnFromLarge({ chain, scan, status, answerHeaders }: Exchange): void {
-  const [call] = scan?.calls ?? []
-  if (chain === null || call === undefined || scan?.isBatch || status !== 200) return
-  if (String(answerHeaders?.['content-type'] ?? '').includes('json')) chain.learn(call.method)
-}
