@@ -79,6 +79,19 @@ export const emailTokens = mysqlTable(
   ]
 )
 
+/** How often something was tried lately, such as signing in to one account from one block of addresses. */
+export const attemptCounts = mysqlTable(
+  'attempt_counts',
+  {
+    /** A keyed digest of what is counted, so that no address that somebody typed is kept in clear. */
+    id: digest('id').primaryKey(),
+    attempts: int('attempts').notNull(),
+    /** The count is over then. */
+    expiresAt: moment('expires_at').notNull()
+  },
+  (table) => [index('attempt_counts_expiry').on(table.expiresAt)]
+)
+
 export const orgs = mysqlTable('orgs', {
   id: id('id').primaryKey(),
   name: label('name').notNull(),

@@ -20,7 +20,11 @@ export const auditLog = mysqlTable(
     detail: jsonText<Record<string, unknown>>('detail').notNull(),
     createdAt: moment('created_at').notNull()
   },
-  (table) => [index('audit_log_org').on(table.orgId, table.id)]
+  (table) => [
+    index('audit_log_org').on(table.orgId, table.id),
+    index('audit_log_user').on(table.userId, table.orgId, table.id),
+    index('audit_log_action').on(table.action, table.id)
+  ]
 )
 
 /** The answer to a creating POST, kept for 24 hours so that the same Idempotency-Key gets the same answer. */

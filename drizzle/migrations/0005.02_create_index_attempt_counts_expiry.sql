@@ -1,0 +1,1 @@
+CREATE INDEX `attempt_counts_expiry` ON `attempt_counts` (`expires_at`);
