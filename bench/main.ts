@@ -162,7 +162,7 @@ function showPeers(): void {
 /** A signal only ends the programs: whoever waits for one of them then fails, and everything unwinds as after any failure. */
 async function runUntilSignal(work: (scratch: Scratch) => Promise<void>): Promise<void> {
   let isInterrupted = false
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
       isInterrupted = true
       void stopPrograms()

@@ -1,10 +1,11 @@
 // The control plane as a process: configuration → database (which need not be there yet) → REST and admin servers, and a
 // stop that loses nothing: not ready first, then no new connections, then what is under way, then the database.
-import closeWithGrace from 'close-with-grace'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { databaseDefaults, openDatabase } from '../drizzle/client.ts'
 import { ConfigurationError, exitCodeOfBadConfiguration } from '../drizzle/environment.ts'
+import { createShutdown, type Shutdown } from '../drizzle/shutdown.ts'
 import { createApp } from './app.ts'
 import { systemClock } from './clock.ts'
 import { type Config, readConfig } from './config.ts'
@@ -16,7 +17,10 @@ import { createLogger } from './telemetry/logger.ts'
 import { createMetrics } from './telemetry/metrics.ts'
 import { createReadinessWatch } from './telemetry/readiness.ts'
 
-async function main(): Promise<void> {
+/** What the end may take after the requests and mails: the database and the admin server. Milliseconds. */
+const closeMs = 5000
+
+async function main(shutdown: Shutdown): Promise<void> {
   const config = readConfig()
   const log = createLogger(config.logLevel)
   const database = openDatabase(config.databaseUrl, {
@@ -31,20 +35,28 @@ async function main(): Promise<void> {
   const app = await createApp({ config, database, mailer, metrics, log, clock })
   const admin = createAdminServer({ metrics, readiness })
 
-  closeWithGrace({ delay: config.drainTimeoutMs, logger: log }, async ({ err, signal }) => {
-    if (err !== undefined) log.fatal({ err }, 'a bug ends the process')
-    else log.info({ signal }, 'stopping')
-    readiness.drain()
-    await app.close()
-    await mailer.drain()
-    sweeper.stop()
-    readiness.stop()
-    await database.close()
-    await admin.close()
+  shutdown.arm({
+    log,
+    timeoutMs: config.drainTimeoutMs + closeMs,
+    async stop(_reason, hurry) {
+      const cut = () => app.server.closeAllConnections()
+      hurry.addEventListener('abort', cut)
+      readiness.drain()
+      const timeUp = delay(config.drainTimeoutMs, undefined, { ref: false })
+      await Promise.race([app.close(), timeUp])
+      cut()
+      await Promise.race([mailer.drain(), timeUp])
+      sweeper.stop()
+      readiness.stop()
+      await database.close()
+      await admin.close()
+    }
   })
 
   await listen(admin, config.adminHost, config.adminPort, 'CONTROL_PLANE_ADMIN_PORT')
+  if (shutdown.isAsked) return
   await listen(app, config.host, config.port, 'CONTROL_PLANE_PORT')
+  if (shutdown.isAsked) return
   sweeper.start()
   announce(log, config)
 }
@@ -82,9 +94,15 @@ function announce(log: Logger, config: Config): void {
   )
 }
 
+const shutdown = createShutdown()
 try {
-  await main()
+  await main(shutdown)
 } catch (error) {
+  // Asked to stop while it started: a server that is closed before it listens says so, and the end is under way.
+  if (!shutdown.isAsked) fail(error)
+}
+
+function fail(error: unknown): never {
   const isOurs = error instanceof ConfigurationError || error instanceof StartError
   process.stderr.write(`control-plane: ${isOurs ? error.message : (error as Error).stack}\n`)
   process.exit(error instanceof ConfigurationError ? exitCodeOfBadConfiguration : 1)

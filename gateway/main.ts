@@ -2,11 +2,11 @@
 // starts one worker thread per core. Nothing here is on the way of a request but the look-up of a key that no thread knows.
 import { createServer } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
-import closeWithGrace from 'close-with-grace'
 import { openDatabase } from '../drizzle/client.ts'
 import { ConfigurationError, exitCodeOfBadConfiguration } from '../drizzle/environment.ts'
 import { newId } from '../drizzle/ids.ts'
 import { createSecretBox } from '../drizzle/secret-box.ts'
+import { createShutdown, type StopReason } from '../drizzle/shutdown.ts'
 import { systemClock as clock } from './clock.ts'
 import { type Config, limitHeadBytes, readConfig } from './config.ts'
 import { ChangeFeed } from './keys/change-feed.ts'
@@ -24,11 +24,12 @@ import { ThreadPool } from './thread-pool.ts'
 
 /** EX_SOFTWARE of sysexits.h. */
 const exitCodeOfBug = 70
-/** What a frozen database can take of the end: the last flush of usage, its move to the disk, the goodbye. Milliseconds. */
-const farewellMs = 15_000
+/** How long a frozen database may hold up the end: last flush, then spool, then marking this boot as ended. Milliseconds. */
+const shutdownFlushMs = 15_000
 /** What a thread gets to end after its requests have, or have run out of time. Milliseconds. */
 const threadEndMs = 2000
 
+const shutdown = createShutdown()
 const config = readConfigOrEnd()
 // Before the first thread loads uWS.
 limitHeadBytes()
@@ -77,8 +78,7 @@ const threads = new ThreadPool({
   onFailedCalls: (calls) => callErrors.receive(calls),
   onDeath: (threadNumber, error) => {
     log.fatal({ err: error, thread: threadNumber }, 'a thread has died')
-    process.exitCode = exitCodeOfBug
-    process.kill(process.pid, 'SIGTERM')
+    shutdown.ask({}, exitCodeOfBug)
   }
 })
 const callErrors = new CallErrors(database, log)
@@ -117,6 +117,7 @@ let chainCount = 0
 let chainsWithoutUpstream = 0
 let isListening = false
 let isDraining = false
+const usageStarted = Promise.withResolvers<void>()
 
 addReadings()
 prepareSpoolOrEnd(config.spoolFolder)
@@ -131,10 +132,15 @@ const admin = await startAdmin({
 })
 // Before the first request can be served: whatever is served is counted, also when the end comes at once.
 const { DRAIN_DELAY_MS, DRAIN_TIMEOUT_MS } = config
-closeWithGrace({ delay: DRAIN_DELAY_MS + DRAIN_TIMEOUT_MS + threadEndMs + farewellMs }, stop)
+shutdown.arm({
+  stop,
+  timeoutMs: DRAIN_DELAY_MS + DRAIN_TIMEOUT_MS + threadEndMs + shutdownFlushMs,
+  log
+})
 await startThreadsOrEnd()
 // Before the change feed says that this boot is alive, and forgets when the last one was.
 await usage.start()
+usageStarted.resolve()
 if (!isDraining) {
   isListening = true
   feed.start()
@@ -144,23 +150,24 @@ if (!isDraining) {
 }
 
 /** In this order: the load balancer looks away, new connections end, requests finish, what they used is written. */
-async function stop({ err }: { err?: Error }): Promise<void> {
-  if (err) log.fatal({ err }, 'stopping because of a bug')
+async function stop(_reason: StopReason, hurry: AbortSignal): Promise<void> {
   isDraining = true
-  log.info('draining')
-  await delay(DRAIN_DELAY_MS)
+  hurry.addEventListener('abort', () => threads.cutShort())
+  await delay(DRAIN_DELAY_MS, undefined, { signal: hurry }).catch(() => undefined)
   // A thread that hangs must not keep what the others counted from being written.
   await Promise.race([
-    threads.drain(),
+    threads.drain(hurry.aborted ? 0 : DRAIN_TIMEOUT_MS),
     delay(DRAIN_TIMEOUT_MS + threadEndMs, undefined, { ref: false })
   ])
+  // Where the end was asked for during the start.
+  await Promise.race([usageStarted.promise, delay(shutdownFlushMs, undefined, { ref: false })])
   await Promise.all([feed.stop(), quotas.stop(), usage.stop()])
   await database.close()
   admin.close()
   admin.closeAllConnections()
-  log.info('stopped')
-  // After a signal close-with-grace ends with 0, also where the signal was ours because a thread had died.
-  if (process.exitCode !== undefined) process.exit()
+  if (threads.haveEnded) return
+  log.fatal('a thread does not end: killed')
+  process.kill(process.pid, 'SIGKILL')
 }
 
 function readiness(): Readiness {
@@ -218,11 +225,13 @@ async function startThreadsOrEnd(): Promise<void> {
   } catch (error) {
     const { GATEWAY_HOST, GATEWAY_PORT } = config
     const { message } = error as Error
+    // The end that was asked for is under way, and may be why.
+    if (shutdown.isAsked) return
     process.stderr.write(
       `gateway: cannot serve on ${GATEWAY_HOST} port ${GATEWAY_PORT}: ${message}\n`
     )
     // Not before they have ended by themselves: an open uWS loop would abort the process.
-    await threads.drain()
+    await threads.drain(0)
     process.exit(1)
   }
 }

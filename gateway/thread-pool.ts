@@ -28,6 +28,7 @@ const sealTimeoutMs = 3000
 interface Thread {
   readonly worker: Worker
   readonly ended: Promise<void>
+  hasEnded: boolean
   /** Calls that it has recorded, up to the last that it handed over. */
   recorded: number
 }
@@ -80,11 +81,20 @@ export class ThreadPool {
     return this.#threads.reduce((sum, { recorded }) => sum + recorded, 0)
   }
 
-  /** Starts the end of every thread and resolves when all have ended. */
-  async drain(): Promise<void> {
+  /** Starts the end of every thread, which waits for requests under way, and resolves when all have ended. */
+  async drain(timeoutMs: number): Promise<void> {
     this.#isDraining = true
-    this.tell({ kind: 'drain' })
+    this.tell({ kind: 'drain', timeoutMs })
     await Promise.all(this.#threads.map(({ ended }) => ended))
+  }
+
+  /** A drain under way waits no longer for requests. */
+  cutShort(): void {
+    if (this.#isDraining) this.tell({ kind: 'drain', timeoutMs: 0 })
+  }
+
+  get haveEnded(): boolean {
+    return this.#threads.every(({ hasEnded }) => hasEnded)
   }
 
   #add(threadNumber: number): Promise<void> {
@@ -94,7 +104,11 @@ export class ThreadPool {
     const data: ThreadData = { config, threadNumber, limitMemory, counterMemory }
     const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: data })
     const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()))
-    this.#threads[threadNumber] = { worker, ended, recorded: 0 }
+    const thread: Thread = { worker, ended, hasEnded: false, recorded: 0 }
+    void ended.then(() => {
+      thread.hasEnded = true
+    })
+    this.#threads[threadNumber] = thread
     this.#changes.add(threadNumber)
     this.#seals.add(threadNumber)
     return new Promise((resolve, reject) => {

@@ -33,7 +33,8 @@ export type ToThread =
   | { readonly kind: 'seal'; readonly round: number }
   /** A node has answered this method on another thread. */
   | { readonly kind: 'method'; readonly chainId: string; readonly method: string }
-  | { readonly kind: 'drain' }
+  /** Requests under way get so long to finish; a later message may only shorten it. */
+  | { readonly kind: 'drain'; readonly timeoutMs: number }
 
 export type ToMain =
   | { readonly kind: 'listening' }

@@ -139,6 +139,8 @@ process.on('uncaughtException', (bug) => tell({ kind: 'bug', bug }))
 
 const app = createApp()
 let listenSocket: us_listen_socket | false = false
+let isDraining = false
+let giveUpMs = Infinity
 // Every path and every method: uWS closes the socket without an answer where nothing matches.
 app.any('/*', pipeline.handle)
 app.listen(config.GATEWAY_HOST, config.GATEWAY_PORT, (socket) => {
@@ -169,7 +171,7 @@ main.on('message', (message: ToThread) => {
       tell({ kind: 'sealed', round: message.round })
       break
     case 'drain':
-      drain()
+      drain(message.timeoutMs)
       break
   }
 })
@@ -182,11 +184,13 @@ function seal(): void {
 }
 
 /** Ends the thread when nothing is under way any more, or when the time for it is over. */
-function drain(): void {
+function drain(timeoutMs: number): void {
+  giveUpMs = Math.min(giveUpMs, clock.nowMs() + timeoutMs)
+  if (isDraining) return
+  isDraining = true
   if (listenSocket !== false) closeListenSocket(listenSocket)
   listenSocket = false
   pipeline.drain()
-  const giveUpMs = clock.nowMs() + config.DRAIN_TIMEOUT_MS
   const waiting = setInterval(() => {
     if (deadlines.size > 0 && clock.nowMs() < giveUpMs) return
     clearInterval(waiting)

@@ -1,6 +1,7 @@
 // The life of a command that starts things and must end them: what was started last ends first, whatever the reason of
-// the end is. The first Ctrl-C (or SIGTERM, or a terminal that closes) asks for an orderly end; a second one kills. What
-// comes within half a second is the same one: Ctrl-C reaches us from the terminal and, once more, from npm.
+// the end is. The first Ctrl-C (or SIGTERM, or a terminal that closes) asks for an orderly end, and a repeat changes
+// nothing: npm passes on what it gets, and a terminal or systemd sends the same to the whole group. Only a person who
+// presses Ctrl-C again later kills. drizzle/shutdown.ts is the same for the two planes, which nothing may kill.
 
 export interface Lifetime {
   /** Aborted when the end has begun: work under way gives up. */
@@ -9,7 +10,7 @@ export interface Lifetime {
   readonly asked: Promise<NodeJS.Signals>
   /** What to do at the end; the last one added is done first. */
   atEnd(stop: () => Promise<void> | void): void
-  /** What a second signal does, at once and synchronously, before the process exits. */
+  /** What a Ctrl-C after the first does, at once and synchronously, before the process exits. */
   atKill(kill: () => void): void
   /** Does it all, once. A stop that fails does not keep the others from running; the first failure is thrown. */
   end(): Promise<void>
@@ -17,7 +18,8 @@ export interface Lifetime {
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 const exitCodeOfKill = 130
-const sameSignalMs = 500
+/** Copies of one Ctrl-C arrive within milliseconds; a person who presses it again has waited for longer. */
+const sameSignalMs = 2000
 
 export function createLifetime(clock: () => number = () => performance.now()): Lifetime {
   const controller = new AbortController()
@@ -30,7 +32,7 @@ export function createLifetime(clock: () => number = () => performance.now()): L
     const ask = (name: NodeJS.Signals) => {
       const nowMs = clock()
       askedAtMs ??= nowMs
-      if (nowMs - askedAtMs > sameSignalMs) {
+      if (name === 'SIGINT' && nowMs - askedAtMs > sameSignalMs) {
         for (const kill of kills) kill()
         process.exit(exitCodeOfKill)
       }

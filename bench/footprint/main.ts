@@ -163,7 +163,8 @@ function print(what: string, count: number, bytes: number): void {
   say(`${count.toLocaleString('en')} ${what}: ${(bytes / 1e6).toFixed(0)} MB, ${each} KiB each`)
 }
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void stopPrograms())
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  process.on(signal, () => void stopPrograms())
 try {
   print('connections', connectionCount, await growthOf(1, useConnections))
   print('keys', keyCount, await growthOf(keyCount, useKeys))

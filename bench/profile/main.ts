@@ -25,7 +25,8 @@ const folder = join(import.meta.dirname, '../results', `profile-${started}`)
 mkdirSync(folder, { recursive: true })
 const databases = createBenchDatabases(say)
 const scratch = createScratch()
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void stopPrograms())
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  process.on(signal, () => void stopPrograms())
 try {
   const sluice = createSluice({
     name: 'sluice',

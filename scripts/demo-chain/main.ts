@@ -16,8 +16,13 @@ async function main(): Promise<void> {
   }
   const chain = await startDemoChain({ port, host: values.host })
   process.stdout.write(`demo chain on ${chain.url}\n`)
-  const stop = () => void chain.stop()
-  process.once('SIGINT', stop).once('SIGTERM', stop)
+  let isAsked = false
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      if (!isAsked) void chain.stop()
+      isAsked = true
+    })
+  }
 }
 
 try {

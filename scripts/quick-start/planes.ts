@@ -8,9 +8,10 @@ import { Setback } from '../setback.ts'
 
 const readyTimeoutMs = 60_000
 const pollMs = 50
-/** Ctrl-C ends everything within 5 s, so a plane's own drain must be shorter. */
-const planeGraceMs = 3000
+/** Calls under way get so long, so that Ctrl-C ends everything within 5 s. */
 const drainMs = 2000
+/** A plane that still lives then is killed. It ends sooner by itself; where the database hangs it first saves its usage. */
+const planeGraceMs = 25_000
 
 export interface PlaneOptions {
   config: QuickStartConfig

@@ -1,4 +1,4 @@
-// How a command ends: in order on the first signal, at once on a second one that is really a second one.
+// How a command ends: in order on the first signal, at once on a Ctrl-C that a person repeats.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
@@ -63,8 +63,8 @@ t.test('the first signal ends everything, the last that was started first', asyn
   }
 })
 
-t.test('a second signal kills', async (t) => {
-  const { child, said, ended } = start(1000, false)
+t.test('lifetime: a Ctrl-C that comes later kills', async (t) => {
+  const { child, said, ended } = start(2001, false)
   await said('started')
   child.kill('SIGINT')
   await said('first ends')
@@ -72,6 +72,20 @@ t.test('a second signal kills', async (t) => {
   const { code, lines } = await ended
   t.equal(code, 130)
   t.equal(lines.at(-1), 'killed')
+})
+
+t.test('lifetime: a repeated SIGTERM or SIGHUP, however late, changes nothing', async (t) => {
+  for (const signal of ['SIGTERM', 'SIGHUP'] as const) {
+    const { child, said, ended } = start(60_000, false)
+    await said('started')
+    child.kill('SIGINT')
+    await said('first ends')
+    child.kill(signal)
+    child.kill('SIGUSR2')
+    await said('still here')
+    child.kill('SIGKILL')
+    t.notOk((await ended).lines.includes('killed'), signal)
+  }
 })
 
 t.test('the same Ctrl-C from the terminal and from npm is one', async (t) => {

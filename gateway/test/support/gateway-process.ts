@@ -31,13 +31,28 @@ export interface GatewayOptions {
   readonly env?: Readonly<Record<string, string>>
   /** Whether to wait until it is ready. Default true. */
   readonly ready?: boolean
+  /** Another way to start it than Node itself, in a process group of its own. */
+  readonly launch?: {
+    readonly program: string
+    readonly args: readonly string[]
+    readonly cwd: string
+    readonly env: Readonly<Record<string, string | undefined>>
+  }
 }
 
-export async function startGateway({ databaseUrl, env = {}, ready = true }: GatewayOptions) {
+export async function startGateway({
+  databaseUrl,
+  env = {},
+  ready = true,
+  launch = { program: process.execPath, args: [mainFile], cwd: process.cwd(), env: {} }
+}: GatewayOptions) {
   const [port, adminPort] = await freePorts(2)
-  const child = spawn(process.execPath, [mainFile], {
+  const child = spawn(launch.program, launch.args, {
+    cwd: launch.cwd,
+    detached: launch.program !== process.execPath,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
+      ...launch.env,
       DATABASE_URL: databaseUrl,
       SECRET_KEY: testSecretKey,
       GATEWAY_HOST: '127.0.0.1',
