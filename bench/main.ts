@@ -2,15 +2,17 @@
 // Contestants take turns, every figure is a median of rounds with its range, and only ratios within one run mean anything
 // on another machine.
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { projectRoot } from '../scripts/config.ts'
 import { checkOut, comparisonOf, type OtherTree } from './compare.ts'
 import type { Contestant } from './contestants/contestant.ts'
+
 import { installed } from './contestants/installed.ts'
 import { bareProxy, fastifyHttpProxy, floor } from './contestants/node-contestant.ts'
 import { createSluice } from './contestants/sluice.ts'
 import { createBenchDatabases } from './database.ts'
 import { describeMachine, type Machine } from './machine.ts'
+import { runMatrixCommand } from './matrix/command.ts'
 import { type Options, readOptions, usageOf } from './options.ts'
 import { stopPrograms } from './program.ts'
 import { pageOf } from './report/page.ts'
@@ -49,7 +51,7 @@ const choice = {
   contestants: contestants.map(({ name }) => name)
 }
 
-async function runMatrix(options: Options, scratch: Scratch): Promise<void> {
+async function runContestants(options: Options, scratch: Scratch): Promise<void> {
   const machine = describeMachine()
   const entered = contestants.filter(({ name }) => options.contestants.includes(name))
   say(headingOf(machine, options))
@@ -59,24 +61,23 @@ async function runMatrix(options: Options, scratch: Scratch): Promise<void> {
   const verdicts = judge(results)
   if (verdicts.length > 0) say('')
   for (const verdict of verdicts) say(sentenceOf(verdict))
-  const paths = writeReport(
-    {
-      finishedAt: new Date(),
-      command: ['npm run bench', ...(args.length === 0 ? [] : ['--', ...args])].join(' '),
-      machine,
-      rounds: options.rounds,
-      measuredSeconds: options.measuredSeconds,
-      contestants: entered.map((one) => ({
-        name: one.name,
-        description: one.description,
-        version: one.version()
-      })),
-      results,
-      verdicts,
-      base: sluice.name
-    },
-    options.resultsFolder ?? resultsFolder
-  )
+  const report: Report = {
+    finishedAt: new Date(),
+    command: ['npm run bench', ...(args.length === 0 ? [] : ['--', ...args])].join(' '),
+    machine,
+    rounds: options.rounds,
+    measuredSeconds: options.measuredSeconds,
+    contestants: entered.map((one) => ({
+      name: one.name,
+      description: one.description,
+      version: one.version()
+    })),
+    results,
+    verdicts,
+    base: sluice.name
+  }
+  const { finishedAt } = report
+  const paths = writeResults(finishedAt, recordOf(report), pageOf(report), options.resultsFolder)
   say(`\nevery round: ${paths.json}\ncharts: ${paths.html}`)
 }
 
@@ -139,12 +140,18 @@ function headingOf(machine: Machine, { rounds, measuredSeconds }: Options): stri
   ].join('\n')
 }
 
-function writeReport(report: Report, folder: string): { json: string; html: string } {
-  mkdirSync(folder, { recursive: true })
-  const path = join(folder, report.finishedAt.toISOString().replaceAll(':', '-'))
+/** @param folder null is the usual one. */
+function writeResults(
+  finishedAt: Date,
+  record: object,
+  page: string,
+  folder: string | null
+): { json: string; html: string } {
+  const path = join(folder ?? resultsFolder, finishedAt.toISOString().replaceAll(':', '-'))
   const [json, html] = [`${path}.json`, `${path}.html`]
-  writeFileSync(json, `${JSON.stringify(recordOf(report), null, 2)}\n`)
-  writeFileSync(html, pageOf(report))
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(json, `${JSON.stringify(record, null, 2)}\n`)
+  writeFileSync(html, page)
   return { json, html }
 }
 
@@ -193,15 +200,24 @@ function readOptionsOrExplain(): Options | null {
   }
 }
 
-const options = readOptionsOrExplain()
-if (options === null) process.exitCode = 2
-else if (options.task === 'help') say(usageOf(choice))
-else if (options.task === 'peers') showPeers()
-else {
-  const { compareWith } = options
-  await runUntilSignal((scratch) =>
-    compareWith === null
-      ? runMatrix(options, scratch)
-      : runComparison(compareWith, options, scratch)
-  )
+async function main(): Promise<void> {
+  if (args[0] === 'matrix') {
+    const deps = { gateway: sluice, say, runUntilSignal, writeResults }
+    await runMatrixCommand(args.slice(1), deps)
+    return
+  }
+  const options = readOptionsOrExplain()
+  if (options === null) process.exitCode = 2
+  else if (options.task === 'help') say(usageOf(choice))
+  else if (options.task === 'peers') showPeers()
+  else {
+    const { compareWith } = options
+    await runUntilSignal((scratch) =>
+      compareWith === null
+        ? runContestants(options, scratch)
+        : runComparison(compareWith, options, scratch)
+    )
+  }
 }
+
+await main()

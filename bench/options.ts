@@ -39,6 +39,8 @@ export function usageOf(choice: Choice): string {
   --results <folder>    where the results are written (bench/results)
   --peers               which other programs are found, and what to install for the rest
 
+npm run bench -- matrix [options]   autocannon over many cases, against this tree or any --url; see matrix --help
+
 Micro-benchmarks of one stage: node bench/stages/<stage>.ts`
 }
 

@@ -98,6 +98,7 @@ async function runTogether(
   const setup = {
     upstreamPort,
     answerBytes: scenario.answerBytes,
+    calls: scenario.calls,
     keys,
     limitedKey: newApiKey(),
     threads: scenario.threads,
@@ -105,7 +106,7 @@ async function runTogether(
   }
   const upstream = await startNode({
     file: 'upstream.ts',
-    args: [String(upstreamPort), String(scenario.answerBytes)],
+    args: [upstreamPort, scenario.answerBytes, scenario.calls].map(String),
     cores: placement.load
   })
   const entrants: Entrant[] = []
@@ -169,6 +170,7 @@ async function enter(
       limitedKey,
       body: scenario.requestBody,
       answerBytes: scenario.answerBytes,
+      calls: scenario.calls,
       goodKey: setup.keys[0] as string,
       unknownKey: newApiKey()
     })

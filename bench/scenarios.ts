@@ -1,4 +1,5 @@
 // What is asked of every contestant, as data. A new scenario is a new row.
+import { blockNumber, blockNumbers, ethCallOf } from './calls.ts'
 import type { Contestant, Duty } from './contestants/contestant.ts'
 
 export interface Scenario {
@@ -9,6 +10,8 @@ export interface Scenario {
   readonly requestBody: string
   /** Bytes of the body that the upstream answers with. */
   readonly answerBytes: number
+  /** How many calls the body has: the answer has as many results. */
+  readonly calls: number
   /** How many keys there are, asked in turn. */
   readonly keys: number
   /** Which keys: good ones, one whose limit is used up, or such as were never issued. */
@@ -27,16 +30,6 @@ export interface Series {
   readonly points: readonly { readonly at: number; readonly scenario: string }[]
 }
 
-const call = (method: string, params: unknown[], id = 1) => ({ jsonrpc: '2.0', method, params, id })
-const blockNumber = JSON.stringify(call('eth_blockNumber', []))
-
-/** An eth_call whose whole body has the given size. */
-function ethCallOf(bytes: number): string {
-  const bodyWith = (data: string) =>
-    JSON.stringify(call('eth_call', [{ to: `0x${'ab'.repeat(20)}`, data }, 'latest']))
-  return bodyWith(`0x${'5'.repeat(bytes - bodyWith('0x').length)}`)
-}
-
 const single: Scenario = {
   name: 'single',
   description: 'one call, 63 B up, 45 B down',
@@ -44,6 +37,7 @@ const single: Scenario = {
   threads: 1,
   requestBody: blockNumber,
   answerBytes: 45,
+  calls: 1,
   keys: 1,
   ask: 'good',
   hasFlood: false,
@@ -88,8 +82,9 @@ export const scenarios: readonly Scenario[] = [
     ...unusual,
     name: 'batch',
     description: 'a batch of 10 calls, 641 B up, 460 B down',
-    requestBody: `[${Array.from({ length: 10 }, (_, id) => JSON.stringify(call('eth_blockNumber', [], id))).join()}]`,
-    answerBytes: 460
+    requestBody: blockNumbers(10),
+    answerBytes: 460,
+    calls: 10
   },
   {
     ...unusual,

@@ -2,16 +2,16 @@
 // asked directly, the floor that no proxy on the same HTTP server can get below. Any other path is a 404, so that a
 // contestant that sends a client's key upstream fails. GET / tells how many POSTs there were.
 //
-//   node bench/upstream.ts <port> <bytes of an answer> [<the paths that it serves in place of />]
+//   node bench/upstream.ts <port> <bytes of an answer> <calls in a request> [<the paths that it serves in place of />]
 import { createApp } from '../gateway/uws.ts'
 import { answerOf } from './answer.ts'
 import { reportToBench } from './program.ts'
 
-const [port, answerBytes, paths = '/'] = process.argv.slice(2)
-if (!(Number(port) > 0 && Number(answerBytes) > 0)) {
-  throw new Error('usage: node bench/upstream.ts <port> <bytes of an answer> [<paths>]')
+const [port, answerBytes, calls, paths = '/'] = process.argv.slice(2)
+if (![port, answerBytes, calls].every((text) => Number(text) > 0)) {
+  throw new Error('usage: node bench/upstream.ts <port> <bytes of an answer> <calls> [<paths>]')
 }
-const answer = answerOf(Number(answerBytes))
+const answer = answerOf(Number(answerBytes), Number(calls))
 let asked = 0
 
 const app = createApp()

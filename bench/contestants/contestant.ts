@@ -22,6 +22,8 @@ export interface Contestant {
 export interface Setup {
   readonly upstreamPort: number
   readonly answerBytes: number
+  /** Calls in each request. */
+  readonly calls: number
   /** The keys that it serves without ever reaching their limits. */
   readonly keys: readonly string[]
   /** A key that may be used once a second. */

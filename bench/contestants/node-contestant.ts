@@ -41,7 +41,7 @@ export const floor = createNodeContestant({
   description: 'uWebSockets.js answers by itself: no proxy on it can cost less',
   isProxy: false,
   file: 'upstream.ts',
-  argsOf: (port, { answerBytes }) => [port, answerBytes, '/*']
+  argsOf: (port, { answerBytes, calls }) => [port, answerBytes, calls, '/*']
 })
 
 export const bareProxy = createNodeContestant({

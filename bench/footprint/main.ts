@@ -58,13 +58,14 @@ async function growthOf(keys: number, use: (gateway: Gateway) => Promise<Use>): 
   const secrets = Array.from({ length: keys }, newApiKey)
   const upstream = await startNode({
     file: 'upstream.ts',
-    args: [String(upstreamPort), String(answerBytes)],
+    args: [String(upstreamPort), String(answerBytes), '1'],
     cores: placement.load
   })
   await upstream.firstMessage
   const running = await sluice.start({
     upstreamPort,
     answerBytes,
+    calls: 1,
     keys: secrets,
     limitedKey: newApiKey(),
     threads: 1,

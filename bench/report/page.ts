@@ -7,7 +7,8 @@ import { type Bar, barChart, escapeText, type Line, lineChart } from './chart.ts
 import { cellOf, columnsOf, cpuRatioOf, ratioCellOf, summaryOf } from './figures.ts'
 import type { Report } from './record.ts'
 
-const style = `
+/** Of every page of the bench. */
+export const style = `
 :root { color-scheme: light dark; --ink: #1b1f24; --soft: #5b6672; --line: #d9dee4; --ground: #fff; --bar: #a9b6c4; --ours: #0b6e99; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e6e9ec; --soft: #9aa5b1; --line: #343b43; --ground: #14171a; --bar: #4d5966; --ours: #4db3de; } }
 body { margin: 0 auto; padding: 2rem 1.25rem 4rem; max-width: 72rem; background: var(--ground); color: var(--ink); font: 15px/1.55 system-ui, sans-serif; }

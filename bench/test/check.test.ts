@@ -60,6 +60,7 @@ async function start(t: Test, proxy: Proxy = {}) {
     upstreamPort,
     body: '{}',
     answerBytes: 45,
+    calls: 1,
     goodKey: 'good',
     unknownKey: 'unknown',
     limitedKey: 'limited'

@@ -49,7 +49,7 @@ async function measure(recording: 'on' | 'off'): Promise<void> {
   const keys = Array.from({ length: keyCount }, () => newApiKey())
   const secretKey = randomBytes(32).toString('base64')
   const upstreamPort = await findFreePort()
-  const args = [String(upstreamPort), '45']
+  const args = [String(upstreamPort), '45', '1']
   const upstream = await startNode({ file: 'upstream.ts', args, cores: placement.load })
   await upstream.firstMessage
   const limitedKey = newApiKey()
