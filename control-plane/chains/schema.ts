@@ -33,7 +33,8 @@ const upstreamName = label('what you call the node')
 const url = Type.String({
   minLength: 1,
   maxLength: 2048,
-  description: 'http or https URL of the node; stored sealed, and only its origin is shown again'
+  description:
+    'http or https URL of the node, with its key or with credentials (https://user:password@host/, sent as HTTP Basic authentication); stored sealed, and only its origin is shown again'
 })
 
 const upstreamFields = {

@@ -71,7 +71,13 @@ t.test('an upstream that cannot be called is refused with the reason', async (t)
     ['node.example.com', /must be a URL/],
     ['ftp://node.example.com', /http:/],
     ['ws://node.example.com', /http:/],
-    ['https://user:pass@node.example.com', /user name/],
+    ['https://us%3Aer:pass@node.example.com', /colon/],
+    ['https://user:pa%0Ass@node.example.com', /control/],
+    ['https://user:pa%ffss@node.example.com', /UTF-8/],
+    ['https://user:100%@node.example.com', /UTF-8/],
+    [`https://node.example.com/${'é'.repeat(1000)}`, /4000/],
+    [`https://node.example.com/${' '.repeat(1400)}x`, /4000/],
+    [`https://node.example.com/${'😀'.repeat(400)}`, /4000/],
     ['https://node.example.com/#x', /fragment/],
     ['https://', /must be a URL/],
     [`https://node.example.com/${'x'.repeat(2048)}`, /2048/]
@@ -84,6 +90,38 @@ t.test('an upstream that cannot be called is refused with the reason', async (t)
     const inline = { name: 'other', kind: 'rest', upstreams: [input] }
     const chain = await theOperator.post('/v1/chains', inline)
     t.equal(chain.body.errors[0].pointer, '#/upstreams/0/url')
+  }
+})
+
+t.test('credentials in a URL are sealed with it, and shown nowhere', async (t) => {
+  const withCredentials = 'https://bitcoin:pass%20word-9@node.example.com/wallet/main'
+  const path = '/v1/chains/ethereum/upstreams'
+  const answers = [await theOperator.post(path, { name: 'basic', url: withCredentials })]
+  const one = `${path}/${answers[0]?.body.id}`
+  answers.push(await theOperator.patch(one, { url: withCredentials }))
+  answers.push(await theOperator.get('/v1/chains/ethereum'))
+  answers.push(await theOperator.patch(one, { url: `${withCredentials}#x` }))
+  for (const { body } of answers) t.notMatch(JSON.stringify(body), /bitcoin|word-9|wallet/)
+  t.match(answers[1]?.body, { url: 'https://node.example.com' })
+  const [rows] = await plane.database.pool.query('SELECT url FROM upstreams WHERE name = ?', [
+    'basic'
+  ])
+  const [{ url: sealed }] = rows as [{ url: Buffer }]
+  t.equal(createSecretBox([secretKey]).open(sealed, answers[0]?.body.id), withCredentials)
+  const [records] = await plane.database.pool.query(
+    "SELECT detail FROM audit_log WHERE action LIKE 'upstream.%'"
+  )
+  t.notMatch(JSON.stringify(records), /bitcoin|word-9|wallet/)
+  await theOperator.delete(one)
+})
+
+t.test('a URL as long as can be sealed is taken', async (t) => {
+  const path = '/v1/chains/ethereum/upstreams'
+  const start = 'http://n.example/'
+  for (const text of [`${start}${'x'.repeat(2048 - start.length)}`, `${start}${'é'.repeat(663)}`]) {
+    const added = await theOperator.post(path, { name: 'long', url: text })
+    t.equal(added.status, 201)
+    t.equal((await theOperator.delete(`${path}/${added.body.id}`)).status, 200)
   }
 })
 

@@ -50,7 +50,7 @@ t.test('the path and query behind the key are added to those of the upstream', a
       '/v3/secret?k=v',
       '/v3/secret/ext/bc/C/rpc?k=v',
       '/v3/secret/a%20b?x=1&y=%2F&k=v',
-      '/v3/secret/?x=1&k=v'
+      '/v3/secret?x=1&k=v'
     ]
   )
 })

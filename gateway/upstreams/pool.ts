@@ -1,5 +1,5 @@
-// One upstream of one thread: undici connections, bounded in number, in queue and in time. It guarantees that the
-// upstream's URL, which usually holds a provider's key, stays inside this file.
+// One upstream of one thread: undici connections, bounded in number, in queue and in time. The upstream's URL, which
+// usually holds a provider's key, stays inside its address (upstream-address.ts).
 //
 // `dispatch` with a hand-written handler costs about 60 % of undici's `request`. Each connection is an undici Client with
 // one request at a time: pipelining is slower here, and one stalled answer would hold up all behind it. The free ones
@@ -7,6 +7,7 @@
 // few connections carry a light load and the others may close.
 import { type buildConnector, Client, type Dispatcher } from 'undici'
 import { createLeanConnector } from './lean-socket.ts'
+import { UpstreamAddress } from './upstream-address.ts'
 
 export interface UpstreamLimits {
   readonly connectionsMax: number
@@ -39,34 +40,27 @@ export class UpstreamPool {
   readonly id: string
   readonly count: (result: string) => void
   readonly answerBytesMax: number
+  readonly address: UpstreamAddress
   readonly #limits: UpstreamLimits
   readonly #origin: URL
   readonly #connect: buildConnector.connector
-  readonly #basePath: string
-  readonly #baseQuery: string
+  /** For a client's request without a path of its own, as nearly all are. */
   readonly #rootTarget: string
   readonly #connections = new Set<Client>()
   readonly #free: Client[] = []
   readonly #waiting: UpstreamCall[] = []
   #isClosing = false
 
-  /** Throws when the URL is not http(s); the error does not repeat it. */
+  /** Throws when the URL cannot be used; the error does not repeat it. */
   constructor(id: string, url: string, limits: UpstreamLimits, count: (result: string) => void) {
-    // Not by new URL alone: its error carries the URL, and errors are logged.
-    if (!URL.canParse(url)) throw new Error('the URL of the upstream is not valid')
-    const { origin, pathname, search, protocol } = new URL(url)
-    if (protocol !== 'http:' && protocol !== 'https:') {
-      throw new Error('an upstream is http or https')
-    }
     this.id = id
     this.count = count
     this.answerBytesMax = limits.answerBytesMax
     this.#limits = limits
-    this.#origin = originOf(origin, protocol)
+    this.address = new UpstreamAddress(url)
+    this.#origin = originOf(this.address)
     this.#connect = createLeanConnector({ allowH2: false, timeout: limits.connectTimeoutMs })
-    this.#basePath = pathname.replace(/\/$/, '')
-    this.#baseQuery = search.slice(1)
-    this.#rootTarget = (this.#basePath || '/') + search
+    this.#rootTarget = this.address.targetOf('/')
   }
 
   /** Whether one more request would find neither a connection nor a place in the queue. */
@@ -144,24 +138,22 @@ export class UpstreamPool {
   }
 
   #send(connection: Client, call: UpstreamCall): void {
-    const { method, headers, body, target } = call.request
+    const { method, body, target } = call.request
     call.connection = connection
-    const path = target === '/' ? this.#rootTarget : this.#pathOf(target)
+    const path = target === '/' ? this.#rootTarget : this.address.targetOf(target)
+    const { authorization } = this.address
+    const headers =
+      authorization === null
+        ? call.request.headers
+        : [...call.request.headers, 'authorization', authorization]
     connection.dispatch({ path, method: method as Dispatcher.HttpMethod, headers, body }, call)
-  }
-
-  /** The upstream's own path, then the client's; both queries. */
-  #pathOf(target: string): string {
-    const path = this.#basePath + target
-    if (this.#baseQuery === '') return path
-    return `${path}${target.includes('?') ? '&' : '?'}${this.#baseQuery}`
   }
 }
 
 /** undici reads both for every request, and a URL works them out each time. */
-function originOf(origin: string, protocol: string): URL {
+function originOf({ origin, isTls }: UpstreamAddress): URL {
   return Object.defineProperties(new URL(origin), {
     origin: { value: origin },
-    protocol: { value: protocol }
+    protocol: { value: isTls ? 'https:' : 'http:' }
   })
 }
