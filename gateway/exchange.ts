@@ -62,6 +62,7 @@ export class Exchange {
 
   // dispatch
   upstream: UpstreamPool | null = null
+  call: { giveUp(): void } | null = null
   controller: Dispatcher.DispatchController | null = null
   isRepeated = false
 

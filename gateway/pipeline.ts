@@ -13,7 +13,7 @@ import type { Accept } from './stages/accept.ts'
 import type { Authenticate } from './stages/authenticate.ts'
 import type { Charge } from './stages/charge.ts'
 import type { Collect } from './stages/collect.ts'
-import type { AnswerSink, Dispatch } from './stages/dispatch.ts'
+import { type AnswerSink, cancelCall, type Dispatch } from './stages/dispatch.ts'
 import type { Respond } from './stages/respond.ts'
 import type { Settle } from './stages/settle.ts'
 import type { HttpRequest, HttpResponse } from './uws.ts'
@@ -190,7 +190,7 @@ export class Pipeline {
       const cause = new Error('the deadline has passed')
       onUpstreamFailure(exchange, failures.upstream_timeout, cause)
       respond.refuse(exchange, failures.upstream_timeout)
-      exchange.controller?.abort(cause)
+      cancelCall(exchange, cause)
     }
   })
 
@@ -198,7 +198,7 @@ export class Pipeline {
   #abandon(exchange: Exchange): void {
     if (exchange.isOver) return
     exchange.isOver = true
-    exchange.controller?.abort(new Error('the client is gone'))
+    cancelCall(exchange, new Error('the client is gone'))
     this.#deps.settle(exchange)
   }
 
@@ -209,7 +209,7 @@ export class Pipeline {
     const endings = [
       () => !exchange.isOver && respond.refuse(exchange, failures.internal),
       () => !exchange.isOver && exchange.res.close(),
-      () => exchange.controller?.abort(new Error('the gateway failed on this request'))
+      () => cancelCall(exchange, new Error('the gateway failed on this request'))
     ]
     for (const end of endings) {
       try {

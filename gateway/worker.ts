@@ -120,7 +120,7 @@ const pipeline = new Pipeline({
   }),
   collect,
   charge: createCharge({ failures, clock, words: new BigInt64Array(limitMemory) }),
-  dispatch: createDispatch({ failures, retryBudget: new RetryBudget(clock) }),
+  dispatch: createDispatch({ failures, chains, retryBudget: new RetryBudget(clock) }),
   respond: new Respond({
     failures,
     clock,

@@ -7,6 +7,7 @@
 import { BlockList, isIPv6 } from 'node:net'
 import { noSlot } from '../limits/limit-slots.ts'
 import { type Rate, rateOf } from '../limits/token-bucket.ts'
+import { OrgHoldings } from '../org-holdings.ts'
 import { SmallMap } from '../small-map.ts'
 import type { KeyRecord, ScopeLimits } from './key-record.ts'
 
@@ -40,6 +41,10 @@ export class CachedKey {
   readonly allowedMethods: ReadonlySet<string> | null
   readonly allowedOrigins: ReadonlySet<string> | null
   readonly allowedIps: BlockList | null
+  /** What the org holds of this thread. */
+  readonly holdings: OrgHoldings
+  /** The cache has dropped it: whoever still holds it must resolve the secret again before trusting it. */
+  isForgotten = false
   /** Indexes of this key's counters by HTTP status, filled by telemetry when first needed. */
   readonly counterByStatus = new SmallMap<number, number>()
   /** Where the usage bank of that number counts this key's methods; kept by telemetry/usage-bank. */
@@ -47,7 +52,8 @@ export class CachedKey {
   readonly usageRows = new SmallMap<string, number>()
 
   /** @param sibling another key, of the same org if there is one: what is equal in both is kept once. */
-  constructor(record: KeyRecord, sibling?: CachedKey) {
+  constructor(record: KeyRecord, sibling?: CachedKey, holdings = new OrgHoldings()) {
+    this.holdings = holdings
     const { keyId, endpointId, refusal, expiresAtMs, metricsKey } = record
     this.record = {
       keyId,

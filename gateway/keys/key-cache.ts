@@ -9,6 +9,7 @@
 // - Changes name scopes (an endpoint, an org), so the cache keeps an index from scope to secrets.
 import QuickLru from 'quick-lru'
 import type { Clock } from '../clock.ts'
+import { OrgHoldingsIndex } from '../org-holdings.ts'
 import { CachedKey } from './cached-key.ts'
 import type { ChangeNotice, KeyRecord } from './key-record.ts'
 import { ScopeIndex } from './scope-index.ts'
@@ -56,6 +57,7 @@ export class KeyCache {
   readonly #known: QuickLru<string, Entry>
   readonly #unknown: QuickLru<string, number>
   readonly #scopes = new ScopeIndex()
+  readonly #holdings = new OrgHoldingsIndex()
   readonly #waiting = new Map<string, Waiting[]>()
   readonly #vain: VainLookups
 
@@ -110,6 +112,7 @@ export class KeyCache {
     // which: the memory of unknown keys is small and starts anew.
     this.#unknown.clear()
     if (changes === 'everything') {
+      for (const [, { key }] of this.#known) key.isForgotten = true
       this.#known.clear()
       this.#scopes.clear()
       return
@@ -163,7 +166,7 @@ export class KeyCache {
     }
     const { endpointId, orgId } = answer
     const sibling = this.#known.peek(this.#scopes.secretOf(orgId) ?? '')
-    const key = new CachedKey(answer, sibling?.key)
+    const key = new CachedKey(answer, sibling?.key, this.#holdings.of(orgId))
     this.#known.set(secret, {
       key,
       freshUntilMs: nowMs + freshMs,
@@ -180,7 +183,10 @@ export class KeyCache {
     this.#unindex(secret, entry.key)
   }
 
-  #unindex(secret: string, { record: { endpointId, orgId } }: CachedKey): void {
+  /** The key is not in the cache any more, and no change will find it. */
+  #unindex(secret: string, key: CachedKey): void {
+    key.isForgotten = true
+    const { endpointId, orgId } = key.record
     for (const scopeId of [endpointId, orgId]) this.#scopes.remove(scopeId, secret)
   }
 }

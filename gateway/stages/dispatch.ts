@@ -6,6 +6,8 @@ import type { Failure, Failures } from '../errors.ts'
 import type { Exchange } from '../exchange.ts'
 import { withoutCalls } from '../rpc/batch.ts'
 import { isRepeatable } from '../rpc/repeatable.ts'
+import type { Chains } from '../upstreams/chains.ts'
+import type { Lane, QueuedCall } from '../upstreams/fair-queue.ts'
 import type {
   AnswerHeaders,
   UpstreamCall,
@@ -26,44 +28,92 @@ export interface AnswerSink {
 export interface DispatchDeps {
   readonly failures: Failures
   readonly retryBudget: RetryBudget
+  readonly chains: Pick<Chains, 'get'>
 }
 
 /** Returns a failure that is known at once; otherwise the sink hears how it went. */
 export type Dispatch = (exchange: Exchange, sink: AnswerSink) => Failure | null
 
 export function createDispatch(deps: DispatchDeps): Dispatch {
-  const { failures, retryBudget } = deps
   return function dispatch(exchange, sink) {
-    const upstream = exchange.chain?.upstreams[0]
-    if (upstream === undefined) return failures.upstream_unavailable
-    if (upstream.isFull) return failures.overloaded
-    exchange.upstream = upstream
-    retryBudget.deposit()
-    upstream.dispatch(new ExchangeCall(deps, exchange, upstream, sink))
+    const failure = choose(deps.failures, exchange)
+    if (failure !== null) return failure
+    deps.retryBudget.deposit()
+    new ExchangeCall(deps, exchange, sink).place()
     return null
   }
+}
+
+/** Ends a call for which nobody waits any more, wherever it is. */
+export function cancelCall({ call, controller }: Exchange, cause: Error): void {
+  if (controller !== null) controller.abort(cause)
+  else call?.giveUp()
+}
+
+/** Sets the upstream of the exchange, if it takes one more call of the org. */
+function choose(failures: Failures, exchange: Exchange): Failure | null {
+  const upstream = exchange.chain?.upstreams[0]
+  if (upstream === undefined) return failures.upstream_unavailable
+  exchange.upstream = upstream
+  return upstream.isFull(laneOf(exchange, upstream)) ? failures.overloaded : null
+}
+
+function laneOf({ key }: Exchange, upstream: UpstreamPool): Lane {
+  if (key === null) throw new Error('a call without a key has come to dispatch')
+  return key.holdings.laneOf(upstream)
 }
 
 /** One request at an upstream, as undici sees it. */
 class ExchangeCall implements UpstreamCall {
   readonly request: UpstreamRequest
   connection: UpstreamCall['connection'] = null
+  lane: Lane
+  isWaiting = false
+  older: QueuedCall | null = null
+  newer: QueuedCall | null = null
   readonly #deps: DispatchDeps
   readonly #exchange: Exchange
-  readonly #upstream: UpstreamPool
+  #upstream: UpstreamPool
   readonly #sink: AnswerSink
   #status = 0
 
-  constructor(deps: DispatchDeps, exchange: Exchange, upstream: UpstreamPool, sink: AnswerSink) {
+  constructor(deps: DispatchDeps, exchange: Exchange, sink: AnswerSink) {
     this.request = requestOf(exchange)
     this.#deps = deps
     this.#exchange = exchange
-    this.#upstream = upstream
+    this.#upstream = exchange.upstream as UpstreamPool
+    this.lane = laneOf(exchange, this.#upstream)
     this.#sink = sink
+    exchange.call = this
+  }
+
+  place(): void {
+    this.#upstream.dispatch(this)
+  }
+
+  giveUp(): void {
+    this.#upstream.giveUp(this)
+  }
+
+  /** The upstream was removed or has moved: the call goes where its chain leads now. */
+  onUnsent(): void {
+    const exchange = this.#exchange
+    if (exchange.isOver) return
+    const { failures, chains } = this.#deps
+    const closed = this.#upstream
+    exchange.chain = chains.get(exchange.key?.record.chainId ?? '') ?? null
+    const failure = choose(failures, exchange)
+    if (failure !== null || exchange.upstream === closed) {
+      const cause = new Error('the upstream was removed')
+      this.#sink.fail(exchange, failure ?? failures.upstream_unavailable, cause)
+      return
+    }
+    this.#upstream = exchange.upstream as UpstreamPool
+    this.lane = laneOf(exchange, this.#upstream)
+    this.place()
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
-    // The client may have gone, or the deadline come, while the request waited for a connection.
     if (this.#exchange.isOver) controller.abort(new Error('the client is gone'))
     else this.#exchange.controller = controller
   }

@@ -11,10 +11,8 @@ const db = await createTestDatabase()
 const upstream = await startRawUpstream()
 const tenant = await createTenant(db.database, { upstreamUrl: upstream.url })
 const rest = await createTenant(db.database, { upstreamUrl: upstream.url, chain: { kind: 'rest' } })
-const gateway = await startGateway({
-  databaseUrl: db.url,
-  env: { UPSTREAM_CONNECTIONS_MAX: '2', UPSTREAM_QUEUE_MAX: '1' }
-})
+const env = { UPSTREAM_CONNECTIONS_MAX: '2', UPSTREAM_QUEUE_MAX: '1' }
+const gateway = await startGateway({ databaseUrl: db.url, env })
 t.teardown(async () => {
   await gateway.stop()
   await upstream.stop()
@@ -119,21 +117,75 @@ t.test('a call whose client has gone is cancelled upstream', async (t) => {
   await until(async () => (await gateway.metric('sluice_gateway_exchanges')) === 0)
 })
 
-t.test('a call whose client has gone while it was queued is never sent', async (t) => {
+/** Two calls that the node has not answered take both connections. */
+async function holdConnections() {
   upstream.answer = () => undefined
   const waiting = [send('eth_chainId'), send('eth_chainId')]
   await until(() => upstream.requests.length === 2)
-  const client = await RawClient.open(gateway.port)
-  client.send(requestOf('eth_sendRawTransaction'))
-  await until(async () => (await gateway.metric('sluice_gateway_exchanges')) === 3)
-  client.destroy()
-  await until(async () => (await gateway.metric('sluice_gateway_exchanges')) === 2)
-  upstream.answer = (socket) => socket.write(okAnswer)
-  for (const socket of upstream.sockets) socket.write(okAnswer)
-  await Promise.all(waiting)
-  t.equal((await send('eth_gasPrice'))?.status, 200)
-  t.equal(received('eth_sendRawTransaction').length, 0)
-})
+  const sockets = [...upstream.sockets]
+  return {
+    sockets,
+    async release() {
+      upstream.answer = (socket) => socket.write(okAnswer)
+      for (const socket of sockets) socket.write(okAnswer)
+      return await Promise.all(waiting)
+    }
+  }
+}
+const exchanges = () => gateway.metric('sluice_gateway_exchanges')
+
+t.test(
+  'a queued call whose client has gone is never sent, and leaves its place and the connections to others',
+  async (t) => {
+    const held = await holdConnections()
+    for (let round = 0; round < 2; round++) {
+      const client = await RawClient.open(gateway.port)
+      client.send(requestOf('eth_sendRawTransaction'))
+      await until(async () => (await exchanges()) === 3)
+      client.destroy()
+      await until(async () => (await exchanges()) === 2)
+    }
+    const patient = send('eth_gasPrice')
+    await until(async () => (await exchanges()) === 3)
+    for (const answer of await held.release()) t.equal(answer?.status, 200)
+    t.equal((await patient)?.status, 200, 'the place of those who left was free')
+    t.equal((await send('eth_gasPrice'))?.status, 200)
+    t.equal(received('eth_sendRawTransaction').length, 0)
+    t.same([...upstream.sockets], held.sockets, 'no connection was spent on them')
+  }
+)
+
+t.test(
+  'a queued call whose deadline has passed is never sent, and leaves its place to others',
+  async (t) => {
+    const hasty = await startGateway({
+      databaseUrl: db.url,
+      env: { ...env, UPSTREAM_TIMEOUT_MS: '1500' }
+    })
+    t.teardown(() => hasty.stop())
+    const underWay = () => hasty.metric('sluice_gateway_exchanges')
+    // Events keep the two connections busy beyond the deadline of the call that waits.
+    const events = 'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n'
+    upstream.answer = (socket) => socket.write(events)
+    const busy = [await RawClient.open(hasty.port), await RawClient.open(hasty.port)]
+    for (const client of busy) client.send(requestOf('eth_subscribe'))
+    for (const client of busy) await client.sees('event-stream')
+    const sockets = [...upstream.sockets]
+    const beat = setInterval(() => {
+      for (const socket of sockets) socket.write(':\n\n')
+    }, 100)
+    t.teardown(() => clearInterval(beat))
+    t.equal((await sendRaw(hasty.port, requestOf('eth_sendRawTransaction')))?.status, 504)
+    const next = await RawClient.open(hasty.port)
+    next.send(requestOf('eth_gasPrice'))
+    await until(async () => (await underWay()) === 3)
+    upstream.answer = (socket) => socket.write(okAnswer)
+    for (const client of busy) client.destroy()
+    t.equal((await next.answer())?.status, 200, 'its place was free')
+    next.destroy()
+    t.equal(received('eth_sendRawTransaction').length, 0)
+  }
+)
 
 t.test('an upstream whose address changes is used from then on', async (t) => {
   const other = await startRawUpstream()

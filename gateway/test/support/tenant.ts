@@ -15,6 +15,8 @@ type KeyRow = typeof apiKeys.$inferInsert
 
 export interface TenantOptions {
   readonly upstreamUrl?: string
+  /** A chain that is there already; by default one of its own. */
+  readonly chainId?: string
   readonly org?: Partial<OrgRow>
   readonly chain?: Partial<ChainRow>
   readonly endpoint?: Partial<EndpointRow>
@@ -50,11 +52,12 @@ export async function createTenant(
   const at = new Date()
   const stamps = { createdAt: at, updatedAt: at }
   const orgId = newId('org')
-  const chainId = newId('chn')
+  const chainId = options.chainId ?? newId('chn')
   const upstreamId = newId('ups')
   // At once, as the control plane writes them: a gateway that reads the chains meanwhile finds no half of one.
   await orm.transaction(async (tx) => {
     await tx.insert(orgs).values({ id: orgId, name: 'Acme', ...stamps, ...options.org })
+    if (options.chainId !== undefined) return
     await tx.insert(chains).values({
       id: chainId,
       name: `chain-${chainId.slice(-8)}`,
