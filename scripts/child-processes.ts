@@ -5,6 +5,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
+import { marks } from './config.ts'
 import type { DataFolder } from './data-folder.ts'
 import { readPrivateJson, writePrivateJson } from './private-file.ts'
 import { identify, isRunning, type ProcessIdentity } from './process-identity.ts'
@@ -112,7 +113,7 @@ async function launch(options: ChildOptions, logPath: string): Promise<ChildProc
   const log = openSync(logPath, 'a', 0o600)
   try {
     const child = spawn(options.program, options.args, {
-      env: options.env,
+      env: { ...options.env, ...marks() },
       detached: true,
       stdio: ['ignore', log, log],
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),

@@ -79,6 +79,11 @@ export function readTestDatabaseUrl(env: Environment = process.env): string | nu
   return readEnvironment(schema, env).TEST_DATABASE_URL || null
 }
 
+/** What a person wants of every Node, e.g. `--inspect`. */
+export function readNodeOptions(env: Environment = process.env): string {
+  return env.NODE_OPTIONS ?? ''
+}
+
 /** What `npm run migrate` needs. */
 export function readMigrationConfig(env: Environment = process.env): { databaseUrl: string } {
   const schema = Type.Object({ DATABASE_URL: databaseUrlSchema })
@@ -96,6 +101,25 @@ export function childEnvironment(
     result[name] = String(value)
   }
   return result
+}
+
+/** Entries of the environment by which a reaper finds what a test run, or one test file of it, has started. */
+const markNames = ['TEST_RUN_MARK', 'TEST_FILE_MARK'] as const
+export type MarkName = (typeof markNames)[number]
+
+/** Whatever this process starts from now on inherits the mark. */
+export function setMark(name: MarkName, value: string): void {
+  process.env[name] = value
+}
+
+/** The marks of this process, for a child that inherits nothing else. */
+export function marks(env: Environment = process.env): Record<string, string> {
+  return Object.fromEntries(
+    markNames.flatMap((name) => {
+      const value = env[name]
+      return value === undefined ? [] : [[name, value]]
+    })
+  )
 }
 
 /** The folders in which programs are looked for. */

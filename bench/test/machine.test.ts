@@ -1,7 +1,8 @@
 // Who runs on which core, and what processes hold.
-import { spawn } from 'node:child_process'
+
 import { once } from 'node:events'
 import t from 'tap'
+import { spawn } from '../../scripts/test/support/processes.ts'
 import { placementOf } from '../machine.ts'
 import { memoryOf, parseRollup } from '../memory.ts'
 import { processTreeOf } from '../process-tree.ts'

@@ -1,12 +1,13 @@
 // The matrix by autocannon: what it counts is what happened, a gateway that answers otherwise is not measured, and a key
 // is in nothing that it prints or writes.
-import { spawn } from 'node:child_process'
+
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { spawn } from '../../scripts/test/support/processes.ts'
 import type { RunResult } from '../matrix/autocannon-run.ts'
 import { cases } from '../matrix/cases.ts'
 import { readMatrixOptions } from '../matrix/command-line.ts'

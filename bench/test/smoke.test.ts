@@ -1,9 +1,10 @@
 // The smallest bench that is one, run as a person runs it: one scenario, one contestant, one short round.
-import { spawn } from 'node:child_process'
+
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { spawn } from '../../scripts/test/support/processes.ts'
 
 const main = join(import.meta.dirname, '../main.ts')
 

@@ -1,13 +1,11 @@
 // `npm run operator`: makes or promotes the operator, prints a password once, and never changes one unasked.
-import { spawn } from 'node:child_process'
+
 import { join } from 'node:path'
 import t from 'tap'
 import { createTestDatabase } from '../../drizzle/test/support/test-database.ts'
+import { spawn } from '../../scripts/test/support/processes.ts'
 import { startControlPlane } from './support/control-plane.ts'
 import { newcomer } from './support/people.ts'
-
-// Each test starts processes, which takes seconds on a machine that is busy with other tests.
-t.setTimeout(120_000)
 
 const script = join(import.meta.dirname, '../../scripts/operator.ts')
 const plane = await startControlPlane()

@@ -1,14 +1,12 @@
 // The control plane as an operating system sees it: exit codes, signals, ports, and a database that comes later.
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { type IncomingMessage, request } from 'node:http'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
 import { createTestDatabase } from '../../drizzle/test/support/test-database.ts'
+import { spawn } from '../../scripts/test/support/processes.ts'
 import { jwtSecret, secretKey } from './support/control-plane.ts'
-
-// Each test starts processes, which takes seconds on a machine that is busy with other tests.
-t.setTimeout(120_000)
 
 const main = join(import.meta.dirname, '../main.ts')
 const test = await createTestDatabase()

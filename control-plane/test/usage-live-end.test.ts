@@ -8,9 +8,6 @@ import { startControlPlane } from './support/control-plane.ts'
 import { type LiveReader, watchLive } from './support/live-reader.ts'
 import { endpointOf, member, operator } from './support/people.ts'
 
-// Real seconds pass here, and more of them on a busy machine.
-t.setTimeout(120_000)
-
 const plane = await startControlPlane({
   config: { liveStreamsMax: 4, liveStreamsPerUserMax: 2 }
 })

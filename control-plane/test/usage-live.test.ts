@@ -6,9 +6,6 @@ import { watchLive } from './support/live-reader.ts'
 import { endpointOf, member } from './support/people.ts'
 import { type Called, recordCalls } from './support/usage.ts'
 
-// Real seconds pass here, and more of them on a busy machine.
-t.setTimeout(120_000)
-
 const plane = await startControlPlane()
 t.teardown(() => plane.stop())
 const ann = await member(plane, 'ann')

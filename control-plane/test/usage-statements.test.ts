@@ -11,8 +11,6 @@ import { watchLive } from './support/live-reader.ts'
 import { operator } from './support/people.ts'
 import { recordStatements, type Statement } from './support/statements.ts'
 
-t.setTimeout(180_000)
-
 const test = await createTestDatabase()
 const { pool } = test.database
 const orgs = await seedUsage(

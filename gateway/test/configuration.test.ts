@@ -1,6 +1,6 @@
 // A gateway that is configured wrongly says everything that is wrong, at once and without a secret, and ends with 78; one
 // whose port is taken names the port and the variable, and ends with 1.
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { ConfigurationError } from '../../drizzle/environment.ts'
 import { createTestDatabase } from '../../drizzle/test/support/test-database.ts'
+import { spawn } from '../../scripts/test/support/processes.ts'
 import { readConfig } from '../config.ts'
 import { freePorts, startGateway, testSecretKey } from './support/gateway-process.ts'
 import { createTenant } from './support/tenant.ts'

@@ -1,10 +1,11 @@
 // Every way in which a node fails, from its real cause: the client gets one clear answer in time, and never a complete
 // 200 that is not one.
-import { spawn } from 'node:child_process'
+
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
 import { createTestDatabase } from '../../drizzle/test/support/test-database.ts'
+import { spawn } from '../../scripts/test/support/processes.ts'
 import { freePorts, startGateway, until } from './support/gateway-process.ts'
 import { type RawAnswer, requestText, sendRaw } from './support/raw-client.ts'
 import { answerText, okAnswer, startRawUpstream } from './support/raw-upstream.ts'

@@ -165,24 +165,20 @@ async function compare(t: Test, { database, tenants, chain }: Scene, counted: Co
   }
 }
 
-t.test(
-  'to the call, whatever happens to the database and the gateways',
-  { timeout: 240_000 },
-  async (t) => {
-    const scene = await setUp(t)
-    const counted: Counted = { ok: 0, rate_limited: 0 }
-    const serve = async () => {
-      while (!scene.isOver) {
-        await callOn(scene, counted)
-        scene.isOver ||= counted.ok + counted.rate_limited >= callsWanted
-      }
+t.test('to the call, whatever happens to the database and the gateways', async (t) => {
+  const scene = await setUp(t)
+  const counted: Counted = { ok: 0, rate_limited: 0 }
+  const serve = async () => {
+    while (!scene.isOver) {
+      await callOn(scene, counted)
+      scene.isOver ||= counted.ok + counted.rate_limited >= callsWanted
     }
-    const [faults] = await Promise.all([
-      breakThings(scene),
-      ...Array.from({ length: clients }, serve)
-    ])
-    t.comment(`calls: ${JSON.stringify(counted)}, faults: ${JSON.stringify(faults)}`)
-    await Promise.all(scene.gateways.map((gateway) => settle(t, gateway)))
-    await compare(t, scene, counted)
   }
-)
+  const [faults] = await Promise.all([
+    breakThings(scene),
+    ...Array.from({ length: clients }, serve)
+  ])
+  t.comment(`calls: ${JSON.stringify(counted)}, faults: ${JSON.stringify(faults)}`)
+  await Promise.all(scene.gateways.map((gateway) => settle(t, gateway)))
+  await compare(t, scene, counted)
+})

@@ -1,6 +1,6 @@
 // Both planes as separate processes on one database, through their front doors only: what is done over REST is in force
 // on every thread of every gateway within a second, and `GET /v1/changes/{id}` proves it.
-import { execFileSync, spawn } from 'node:child_process'
+
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -11,6 +11,8 @@ import { childEnvironment, projectRoot } from '../config.ts'
 import { startDemoChain } from '../demo-chain/demo-chain.ts'
 import { findFreePort } from '../ports.ts'
 import { createRestClient, type RestClient } from '../quick-start/rest-client.ts'
+import { execFileSync, spawn } from './support/processes.ts'
+import { until } from './support/until.ts'
 
 interface Endpoint {
   id: string
@@ -48,15 +50,6 @@ async function startPlane(name: 'gateway' | 'control-plane', env: Record<string,
     child.kill('SIGTERM')
     await ended
   })
-}
-
-/** Asks again until the answer is there; the timeout of the test file is the limit. */
-async function until<T>(question: () => Promise<T | false | undefined>): Promise<T> {
-  for (;;) {
-    const answer = await question().catch(() => false as const)
-    if (answer) return answer as T
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
 }
 
 const ports = {
@@ -132,10 +125,9 @@ async function takesEffect(t: Test, changeId: number, secret: string, status: nu
     const seen = await statuses(secret)
     return seen.length === 1 && seen[0] === status
   })
-  const change = await until(async () => {
-    const state = await rest.get<Change>(`/v1/changes/${changeId}`)
-    return state.effective && state
-  })
+  const look = () => rest.get<Change>(`/v1/changes/${changeId}`)
+  await until(async () => (await look()).effective)
+  const change = await look()
   const tookMs = Date.parse(change.effective_at ?? '') - Date.parse(change.created_at)
   t.ok(tookMs < 1000, `in force on both gateways after ${tookMs} ms`)
   t.same(change.gateways.map(({ node_id }) => node_id).sort(), ['first', 'second'])

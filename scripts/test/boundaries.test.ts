@@ -1,11 +1,12 @@
 // The boundaries of the architecture are errors, not advice: each kind of violation is planted in an empty copy of the
 // tree, and Biome must refuse every one of them, and nothing of what is allowed.
-import { spawnSync } from 'node:child_process'
+
 import { cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import t from 'tap'
 import { childEnvironment, projectRoot } from '../config.ts'
+import { spawnSync } from './support/processes.ts'
 
 interface Plant {
   path: string

@@ -1,11 +1,12 @@
 // A data folder is claimed by one process at a time, never when it is somebody else's, and never for ever.
-import { spawn } from 'node:child_process'
+
 import { once } from 'node:events'
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { claimDataFolder } from '../data-folder.ts'
 import { identify, isRunning } from '../process-identity.ts'
+import { spawn } from './support/processes.ts'
 
 t.test('a new folder is made, closed to others, with what is above it left as usual', async (t) => {
   const path = join(t.testdir(), 'above/data')

@@ -1,10 +1,11 @@
 // How a command ends: in order on the first signal, at once on a Ctrl-C that a person repeats.
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import t from 'tap'
 import { childEnvironment, projectRoot } from '../config.ts'
 import { createLifetime } from '../lifetime.ts'
+import { spawn } from './support/processes.ts'
 
 /** A command that starts two things, of which the first never ends by itself. Its clock moves by so much at each look. */
 const command = (clockStepMs: number, firstEnds: boolean) => `

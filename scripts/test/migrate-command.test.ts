@@ -1,9 +1,10 @@
 // `npm run migrate` as an operator uses it: what it did, what to do next, and an exit code that a deployment can trust.
-import { spawnSync } from 'node:child_process'
+
 import { join } from 'node:path'
 import t from 'tap'
 import { createTestDatabase } from '../../drizzle/test/support/test-database.ts'
 import { childEnvironment, projectRoot } from '../config.ts'
+import { spawnSync } from './support/processes.ts'
 
 function migrate(databaseUrl: string, ...args: string[]) {
   const program = join(projectRoot, 'scripts/migrate.ts')

@@ -1,6 +1,6 @@
 // `npm start` from the outside, as a newcomer meets it: in a data folder of its own, on ports of its own. It keeps what
 // the contract says about quickstart.json, about Ctrl-C, about a second start, and about one that was killed.
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { createServer } from 'node:http'
@@ -10,6 +10,7 @@ import t from 'tap'
 import { newApiKey } from '../../drizzle/api-key.ts'
 import { childEnvironment, portNames, projectRoot } from '../config.ts'
 import { findFreePort } from '../ports.ts'
+import { spawn } from './support/processes.ts'
 
 const body = '{"jsonrpc":"2.0","id":1,"method":"eth_blockNumber","params":[]}'
 
@@ -91,8 +92,6 @@ async function stop(run: Run): Promise<number> {
 
 const env = await chooseEnvironment()
 let first: Summary | undefined
-t.setTimeout(300_000)
-
 t.test('the first start is ready when a call has gone all the way', async (t) => {
   const run = npmStart(env)
   await run.ready

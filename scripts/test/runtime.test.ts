@@ -1,6 +1,6 @@
 // What a newcomer's first command does before any of our code runs: the right Node, the dependencies, once, and a
 // sentence that helps where that fails. npm and Node are stand-ins here, so that nothing is downloaded.
-import { spawn } from 'node:child_process'
+
 import { once } from 'node:events'
 import {
   chmodSync,
@@ -15,6 +15,7 @@ import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import t from 'tap'
 import { childEnvironment, projectRoot } from '../config.ts'
+import { spawn } from './support/processes.ts'
 
 const fakeNode = (version: string) => `#!/bin/sh
 case $1 in --version) echo ${version} ;; *) echo "ran under ${version}: $*" ;; esac

@@ -1,12 +1,13 @@
 // Ctrl-C or systemd sends a stop signal to the whole process group, and npm passes on what it gets itself. The control
 // plane then ends once, with 0, and leaves no process. gateway/test/stop-signals does the same to the gateway.
-import { spawn } from 'node:child_process'
+
 import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 import { createTestDatabase } from '../../drizzle/test/support/test-database.ts'
 import { childEnvironment, projectRoot } from '../config.ts'
 import { findFreePort } from '../ports.ts'
+import { spawn } from './support/processes.ts'
 
 const db = await createTestDatabase()
 t.teardown(() => db.drop())

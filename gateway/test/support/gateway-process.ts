@@ -1,11 +1,14 @@
 // A real gateway in a process of its own, on free ports, with a real database.
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
+import { spawn } from '../../../scripts/test/support/processes.ts'
+import { until } from '../../../scripts/test/support/until.ts'
+
+export { until }
 
 const mainFile = join(import.meta.dirname, '../../main.ts')
 const dataFolder = mkdtempSync(join(tmpdir(), 'sluice-gateway-'))
@@ -94,25 +97,16 @@ export async function startGateway({
       return code
     }
   }
-  if (ready)
+  if (ready) {
+    const hasEnded = () => child.exitCode !== null || child.signalCode !== null
+    const isReady = async () => (await gateway.readyz()).status === 200
     await until(
-      async () => (await gateway.readyz()).status === 200,
+      async () => hasEnded() || (await isReady()),
       () => output
     )
-  return gateway
-}
-
-/** Asks again until it is so. Fails with what `explain` says after 20 s. A question that throws is a no. */
-export async function until(
-  question: () => Promise<boolean> | boolean,
-  explain: () => string = () => ''
-): Promise<void> {
-  const endMs = performance.now() + 20_000
-  for (;;) {
-    if (await Promise.resolve(question()).catch(() => false)) return
-    if (performance.now() > endMs) throw new Error(`it did not become so within 20 s: ${explain()}`)
-    await delay(20)
+    if (hasEnded()) throw new Error(`the gateway ended before it was ready: ${output}`)
   }
+  return gateway
 }
 
 /** Below those that systems give to outgoing connections and to port 0, so that nothing else takes one meanwhile. */

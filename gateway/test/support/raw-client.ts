@@ -2,6 +2,7 @@
 // would send, and for connections that are cut, stalled or half-closed.
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
+import { patienceMs } from '../../../scripts/test/support/until.ts'
 
 export interface RawAnswer {
   readonly status: number
@@ -11,9 +12,6 @@ export interface RawAnswer {
   readonly head: string
   readonly body: string
 }
-
-/** Fails a wait that would otherwise hang the test. */
-const patienceMs = 15_000
 
 export class RawClient {
   readonly socket: Socket

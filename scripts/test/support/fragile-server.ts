@@ -4,6 +4,8 @@ import { createChildProcesses } from '../../child-processes.ts'
 import { claimDataFolder } from '../../data-folder.ts'
 import { openDatabaseServer } from '../../database/database-server.ts'
 import { readPrivateJson } from '../../private-file.ts'
+// The server carries the mark of the test file and ends with it.
+import './processes.ts'
 
 export interface FragileServer {
   /** What DATABASE_URL would be. */
