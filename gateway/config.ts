@@ -82,9 +82,10 @@ export const environmentSchema = Type.Object({
   ),
   CHANGE_POLL_MS: count(250, 10, 10_000, 'milliseconds between two looks at the change log'),
 
-  QUOTA_STATUS: Type.Union([Type.Literal(429), Type.Literal(402)], {
-    default: 429,
-    description: 'the HTTP status of quota_exceeded; no client library retries 402'
+  QUOTA_STATUS: Type.Union([Type.Literal(402), Type.Literal(429)], {
+    default: 402,
+    description:
+      'the HTTP status of quota_exceeded: no client library retries 402; on 429 ethers goes on for minutes without an error, although nothing passes before midnight UTC'
   }),
   LIMIT_SLOTS_MAX: count(
     262_144,

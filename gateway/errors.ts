@@ -101,7 +101,7 @@ const rows = {
     message: 'Too many requests per second.'
   },
   quota_exceeded: {
-    status: 429,
+    status: 402,
     code: -32098,
     outcome: 'rate_limited',
     message: 'The daily quota is used up.'
@@ -133,8 +133,8 @@ const rows = {
 export type Reason = keyof typeof rows
 export type Failures = Readonly<Record<Reason, Failure>>
 
-/** The catalogue. `quotaStatus` is QUOTA_STATUS: 429, or 402, which no client library retries. */
-export function createFailures(quotaStatus: 429 | 402): Failures {
+/** The catalogue. `quotaStatus` is QUOTA_STATUS: 402, which no client library retries, or 429. */
+export function createFailures(quotaStatus: 402 | 429): Failures {
   const entries = Object.entries(rows).map(([reason, row]: [string, Row]) => {
     const status = reason === 'quota_exceeded' ? quotaStatus : row.status
     return [reason, failureOf(reason, { ...row, status })]

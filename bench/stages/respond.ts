@@ -6,7 +6,7 @@ import { errorAnswer } from '../../gateway/rpc/error-answer.ts'
 import { scan } from '../../gateway/rpc/scan.ts'
 import { printTime, time } from './stopwatch.ts'
 
-const failures = createFailures(429)
+const failures = createFailures(402)
 const context = { requestId: '4S1YYGDOD9fD2', detail: '', retryAfterMs: 180, resetsAtMs: 0 }
 const call = (id: number) => ({ jsonrpc: '2.0', method: 'eth_blockNumber', params: [], id })
 const single = Buffer.from(JSON.stringify(call(1)))

@@ -85,11 +85,11 @@ t.test('a paused endpoint stops, and goes on when it is resumed', async (t) => {
 t.test('a new limit of the endpoint, and of the org, limits', async (t) => {
   const tenant = await newTenant(t)
   await tenant.updateEndpoint({ dailyQuota: 1 })
-  await takesEffect(t, tenant.secret, 429)
+  await takesEffect(t, tenant.secret, 402)
   await tenant.updateEndpoint({ dailyQuota: null })
   await takesEffect(t, tenant.secret, 200)
   await tenant.updateOrg({ dailyQuota: 1 })
-  await takesEffect(t, tenant.secret, 429)
+  await takesEffect(t, tenant.secret, 402)
 })
 
 t.test('a change to one org leaves the keys of another in the cache', async (t) => {

@@ -15,7 +15,7 @@ interface ErrorBody {
   error: { code: number; message: string; data: { reason: string; request_id: string } }
 }
 
-const failures = createFailures(429)
+const failures = createFailures(402)
 const untested = new Set<string>(Object.keys(failures))
 const call = { jsonrpc: '2.0', id: 'my id', method: 'eth_blockNumber', params: [] }
 const anHour = 3_600_000

@@ -91,11 +91,11 @@ for (const threads of ['1', '2']) {
       const status = async (batch: unknown) => (await post(secret, JSON.stringify(batch))).status
       t.equal(await status([heavy, call]), 200, '5 of 10')
       const refused = await post(secret, JSON.stringify([heavy, call, call]))
-      t.equal(refused.status, 429, '6 of the 5 that are left')
+      t.equal(refused.status, 402, '6 of the 5 that are left')
       t.match(refused.answer, 'This request costs 6, and the endpoint has 5 left today.')
       t.equal(await status([heavy]), 200)
       t.equal(await status([call]), 200)
-      t.equal(await status([call]), 429)
+      t.equal(await status([call]), 402)
     })
 
     await t.test('a method of weight 0 is free', async (t) => {
@@ -104,7 +104,7 @@ for (const threads of ['1', '2']) {
       for (let n = 0; n < 5; n++) t.equal((await post(secret, free)).status, 200)
       t.equal((await post(secret)).status, 200)
       t.equal((await post(secret, free)).status, 200)
-      t.equal((await post(secret)).status, 429)
+      t.equal((await post(secret)).status, 402)
     })
 
     await t.test('under load, admitted is at most rate·T + burst, and close to it', async (t) => {

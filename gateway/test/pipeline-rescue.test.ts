@@ -12,7 +12,7 @@ import { closeListenSocket, createApp, type us_listen_socket } from '../uws.ts'
 import { freePorts } from './support/gateway-process.ts'
 
 const body = '{"jsonrpc":"2.0","id":1,"method":"eth_blockNumber","params":[]}'
-const failures = createFailures(429)
+const failures = createFailures(402)
 const bug = (): never => {
   throw new Error('a bug')
 }

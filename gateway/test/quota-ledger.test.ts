@@ -43,7 +43,7 @@ t.test('a gateway that is stopped has written all that was used', async (t) => {
 
   const second = await start(t, 'a')
   for (let n = 0; n < 3; n++) t.equal(await post(second, tenant.secret), 200)
-  t.equal(await post(second, tenant.secret), 429)
+  t.equal(await post(second, tenant.secret), 402)
 })
 
 t.test('a gateway that is killed loses at most the last second', async (t) => {
@@ -58,7 +58,7 @@ t.test('a gateway that is killed loses at most the last second', async (t) => {
   t.ok(performance.now() - startMs < 2000, 'written within a second')
   first.child.kill('SIGKILL')
   const second = await start(t, 'b')
-  t.equal(await post(second, tenant.secret), 429)
+  t.equal(await post(second, tenant.secret), 402)
 })
 
 t.test('what one gateway uses is missing on the other', async (t) => {
@@ -75,13 +75,13 @@ t.test('what one gateway uses is missing on the other', async (t) => {
     await until(async () => {
       const status = await post(gateway, tenant.secret)
       if (status === 200) admitted++
-      return status === 429
+      return status === 402
     })
   await exhaust(second)
   t.ok(admitted <= 200, `${admitted - 100} beyond the quota, while the second did not know`)
   await exhaust(first)
   await until(async () => (await usedIn())(tenant.endpointId) === admitted)
-  t.equal(await post(first, tenant.secret), 429)
-  t.equal(await post(second, tenant.secret), 429)
+  t.equal(await post(first, tenant.secret), 402)
+  t.equal(await post(second, tenant.secret), 402)
   t.equal((await usedIn())(tenant.endpointId), admitted, 'a refused call uses nothing')
 })

@@ -7,7 +7,7 @@ t.test('the table of errors in the README is the catalogue', (t) => {
   const readme = readFileSync(join(import.meta.dirname, '../../README.md'), 'utf8')
   const rows = [...readme.matchAll(/^\| `(\w+)` \| (\d{3}) \| (-\d+) \|/gm)]
   const documented = rows.map(([, reason, status, code]) => [reason, Number(status), Number(code)])
-  const catalogue = Object.values(createFailures(429))
+  const catalogue = Object.values(createFailures(402))
   t.same(
     documented,
     catalogue.map(({ reason, status, code }) => [reason, status, code])
@@ -16,7 +16,7 @@ t.test('the table of errors in the README is the catalogue', (t) => {
 })
 
 t.test('QUOTA_STATUS changes the status of quota_exceeded and of nothing else', (t) => {
-  const [usual, other] = [createFailures(429), createFailures(402)]
+  const [usual, other] = [createFailures(402), createFailures(429)]
   const changed = Object.values(usual).filter(
     ({ reason, status }) => other[reason as keyof typeof other].status !== status
   )
@@ -24,6 +24,6 @@ t.test('QUOTA_STATUS changes the status of quota_exceeded and of nothing else', 
     changed.map(({ reason }) => reason),
     ['quota_exceeded']
   )
-  t.equal(other.quota_exceeded.statusLine, '402 Payment Required')
+  t.equal(other.quota_exceeded.statusLine, '429 Too Many Requests')
   t.end()
 })

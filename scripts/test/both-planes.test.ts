@@ -190,7 +190,7 @@ t.test('a limit that is set over REST limits, and one that is lifted does not', 
   t.same(await statuses(secretOf(endpoint)), [200])
   const path = `${endpoints}/${endpoint.id}`
   const less = await rest.patch<Endpoint>(path, { daily_quota: 1 })
-  await takesEffect(t, less.change_id, secretOf(endpoint), 429)
+  await takesEffect(t, less.change_id, secretOf(endpoint), 402)
   const none = await rest.patch<Endpoint>(path, { daily_quota: null })
   await takesEffect(t, none.change_id, secretOf(endpoint), 200)
 })

@@ -11,7 +11,7 @@ t.test('.env.example has every setting of both processes, with its default', asy
   for (const name of ['DATABASE_URL', 'SECRET_KEY', 'JWT_SECRET']) {
     t.match(committed, new RegExp(`^${name}=$`, 'm'), `${name} has no default`)
   }
-  for (const line of ['GATEWAY_PORT=8080', 'CONTROL_PLANE_PORT=3000', 'QUOTA_STATUS=429']) {
+  for (const line of ['GATEWAY_PORT=8080', 'CONTROL_PLANE_PORT=3000', 'QUOTA_STATUS=402']) {
     t.match(committed, new RegExp(`^#${line}$`, 'm'), line)
   }
 })
