@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs'
 import type { Static, TObject, TSchema } from 'typebox'
 import { Value } from 'typebox/value'
+import { findMisspellings } from './misspelling.ts'
 
 /** The exit code of a process that was configured wrongly (EX_CONFIG of sysexits.h). */
 export const exitCodeOfBadConfiguration = 78
@@ -21,7 +22,7 @@ export class ConfigurationError extends Error {
 /**
  * Reads the variables that `schema` names. A variable is unset when it is absent or empty; `NAME_FILE` names a file
  * that holds the value (for secrets). Numbers are decimal integers or fractions, booleans `true|false|1|0|on|off`.
- * Throws ConfigurationError with every problem found.
+ * Throws ConfigurationError with every problem found, misspelt names of ours included.
  */
 export function readEnvironment<T extends TObject>(
   schema: T,
@@ -42,6 +43,7 @@ export function readEnvironment<T extends TObject>(
     if (Value.Check(property, value)) values[name] = value
     else problems.push(`${name} is not valid. It is ${describe(property)}`)
   }
+  problems.push(...findMisspellings(env))
   if (problems.length > 0) throw new ConfigurationError(problems)
   return Object.freeze(values) as Static<T>
 }

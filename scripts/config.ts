@@ -11,7 +11,7 @@ import { ConfigurationError, readEnvironment } from '../drizzle/environment.ts'
 
 export const projectRoot = join(import.meta.dirname, '..')
 
-type Environment = Readonly<Record<string, string | undefined>>
+export type Environment = Readonly<Record<string, string | undefined>>
 
 const port = (fallback: number, description: string) =>
   Type.Integer({ default: fallback, minimum: 1, maximum: 65_535, description })

@@ -1,5 +1,6 @@
 // `node scripts/env-example.ts`: writes .env.example from the two configuration schemas, so that the file a person copies
-// from says exactly what the processes read. A test fails when it was forgotten.
+// from says exactly what the processes read, and drizzle/setting-names.ts, by which each process knows the settings of
+// the others. A test fails when it was forgotten.
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TObject } from 'typebox'
@@ -86,5 +87,22 @@ function wrap(text: string): string {
   return lines.join('\n')
 }
 
-if (process.argv[1] === import.meta.filename)
+/** Settings that a person sets and .env.example does not have. */
+const namesOfTests = ['TEST_DATABASE_URL']
+
+/** The text of drizzle/setting-names.ts. */
+export function settingNames(): string {
+  const names = [...envExample().matchAll(/^#?([A-Z][A-Z0-9_]+)=/gm)].map(([, name = '']) => name)
+  const sorted = [...new Set([...names, ...namesOfTests])].sort()
+  return `\
+// The names of all settings of all processes, so that each can tell a misspelt one. Written by \`node scripts/env-example.ts\`.
+export const settingNames: readonly string[] = [
+${sorted.map((name) => `  '${name}'`).join(',\n')}
+]
+`
+}
+
+if (process.argv[1] === import.meta.filename) {
   writeFileSync(join(projectRoot, '.env.example'), envExample())
+  writeFileSync(join(projectRoot, 'drizzle/setting-names.ts'), settingNames())
+}

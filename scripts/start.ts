@@ -1,13 +1,13 @@
 // `npm start`: everything up, in the foreground, until Ctrl-C. The steps are in quick-start/quick-start.ts.
-import { readQuickStartConfig } from './config.ts'
 import { fullDiskNote } from './disk-space.ts'
 import { createLifetime } from './lifetime.ts'
 import { bringUp } from './quick-start/quick-start.ts'
+import { readSettings } from './quick-start/settings.ts'
 import { createReport } from './report.ts'
 import { explain } from './setback.ts'
 
 async function main(): Promise<void> {
-  const config = readQuickStartConfig()
+  const config = readSettings()
   const report = createReport(process.stdout)
   const lifetime = createLifetime()
   report.line(`Sluice, from ${config.SLUICE_DATA_DIR}`)
