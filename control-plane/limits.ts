@@ -1,35 +1,43 @@
-// The limits that orgs and endpoints share: how many requests in a second and in a burst, and how much cost in a day.
-// Null is no limit. A burst belongs to a rate: without one it means nothing, and unless told it equals it.
+// The limits that orgs and endpoints share: how many requests in a second and in a burst, and how much cost in a day;
+// and what a call may cost. The bounds are those that the gateway counts with (drizzle/limit-bounds.ts). Null is no limit. A burst belongs to a rate: without one it means nothing, and unless told it equals it.
 import Type, { type Static } from 'typebox'
+import {
+  burstBounds,
+  dailyQuotaBounds,
+  methodWeightBounds,
+  requestsPerSecondBounds
+} from '../drizzle/limit-bounds.ts'
 import { invalidFields } from './errors.ts'
 import { nullable } from './http/fields.ts'
-
-const perSecondMax = 1_000_000
-const perDayMax = 10_000_000_000_000
 
 export const limitFields = {
   requests_per_second: nullable(
     Type.Integer({
-      minimum: 1,
-      maximum: perSecondMax,
+      minimum: requestsPerSecondBounds.min,
+      maximum: requestsPerSecondBounds.max,
       description: 'cost per second, refilled steadily; null is no limit'
     })
   ),
   burst: nullable(
     Type.Integer({
-      minimum: 1,
-      maximum: perSecondMax,
+      minimum: burstBounds.min,
+      maximum: burstBounds.max,
       description: 'cost that may be spent at once; equals requests_per_second unless told'
     })
   ),
   daily_quota: nullable(
     Type.Integer({
-      minimum: 1,
-      maximum: perDayMax,
+      minimum: dailyQuotaBounds.min,
+      maximum: dailyQuotaBounds.max,
       description: 'cost per UTC day; null is no limit'
     })
   )
 }
+
+export const methodWeight = Type.Integer({
+  minimum: methodWeightBounds.min,
+  maximum: methodWeightBounds.max
+})
 
 export const limitChange = {
   requests_per_second: Type.Optional(limitFields.requests_per_second),

@@ -89,9 +89,9 @@ export const environmentSchema = Type.Object({
   }),
   LIMIT_SLOTS_MAX: count(
     262_144,
-    1024,
+    16,
     8_388_608,
-    'endpoints and orgs with a limit that one gateway can hold; 16 bytes each'
+    'endpoints and orgs with a limit that are in use on one gateway, 16 bytes each; beyond it the idle ones are forgotten and new ones wait'
   ),
 
   EXCHANGES_MAX: count(20_000, 1, 1_000_000, 'requests under way on one thread'),

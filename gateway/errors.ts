@@ -66,6 +66,10 @@ const rows = {
   parse_error: { ...malformed, code: -32700, message: 'The body is not valid JSON in UTF-8.' },
   invalid_request: { ...malformed, message: 'The request is not a valid JSON-RPC 2.0 request.' },
   batch_too_large: { ...malformed, message: 'The batch has more calls than allowed: split it.' },
+  cost_too_high: {
+    ...malformed,
+    message: 'This request costs more than its limits ever allow at once: split it.'
+  },
   length_required: {
     ...malformed,
     status: 411,

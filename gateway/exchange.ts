@@ -57,6 +57,8 @@ export class Exchange {
   /** The limit that refused, as a `RateLimit` field value and its policy; null when none did. */
   rateLimit: { readonly limit: string; readonly policy: string } | null = null
   resetsAtMs = 0
+  /** The limit that the cost is above, so that the request can never pass; null when there is none. */
+  costLimit: { readonly name: 'burst' | 'daily_quota'; readonly limit: number } | null = null
   /** What is particular to this refusal, for people. */
   detail = ''
 

@@ -11,7 +11,8 @@ import { systemClock as clock } from './clock.ts'
 import { type Config, limitHeadBytes, readConfig } from './config.ts'
 import { ChangeFeed } from './keys/change-feed.ts'
 import { KeyDirectory, type LookupResult } from './keys/key-directory.ts'
-import { createLimitMemory, createLimitSlots } from './limits/limit-slots.ts'
+import { scopeOf } from './keys/key-record.ts'
+import { createLimitMemory, LimitWords } from './limits/limit-words.ts'
 import { QuotaLedger } from './limits/quota-ledger.ts'
 import { type Readiness, startAdmin } from './telemetry/admin.ts'
 import { createLog } from './telemetry/log.ts'
@@ -38,7 +39,6 @@ const log = createLog(config.LOG_LEVEL, 'gateway')
 const bootId = newId('boot')
 const limitMemory = createLimitMemory(config.LIMIT_SLOTS_MAX)
 const words = new BigInt64Array(limitMemory)
-const slots = createLimitSlots(config.LIMIT_SLOTS_MAX)
 const metrics = new Metrics()
 const database = openDatabase(config.DATABASE_URL, {
   // Every look-up has a connection, so that none waits behind others for a database that has frozen, and so have the
@@ -48,19 +48,26 @@ const database = openDatabase(config.DATABASE_URL, {
   queueMax: config.KEY_LOOKUPS_MAX + 16
 })
 const lookups: Record<LookupResult, number> = { found: 0, unknown: 0, failed: 0, refused: 0 }
-const quotas = new QuotaLedger({ database, clock, log, slots, words, bootId })
+const quotas = new QuotaLedger({ database, clock, log, words })
+const limits = new LimitWords({
+  words,
+  clock,
+  // What a request may wait for its key or its body, and a little.
+  graceMs: config.UPSTREAM_TIMEOUT_MS + 1000,
+  ledger: quotas,
+  forget: (scopeIds) => feed.forget(scopeIds)
+})
 const directory = new KeyDirectory({
   database,
   clock,
   log,
-  slots,
-  words,
+  limits,
+  loadUsed: (scopeIds, day) => quotas.loadUsed(scopeIds, day),
   lookupsMax: config.KEY_LOOKUPS_MAX,
   queueMax: config.KEY_LOOKUP_QUEUE_MAX,
   unknownPerSecondMax: config.KEY_UNKNOWN_PER_SECOND_MAX,
   metricsKeysMax: config.METRICS_KEYS_MAX,
   bringChain: (chainId) => feed.bringChain(chainId),
-  onNewScope: (scopeId, day, used) => quotas.open(scopeId, day, used),
   onLookup: (result) => {
     lookups[result]++
   }
@@ -107,11 +114,15 @@ const feed = new ChangeFeed({
     chainsWithoutUpstream = chains.filter(({ upstreams }) => upstreams.length === 0).length
     threads.tell({ kind: 'chains', chains })
   },
-  onChanges: async (changes, upTo) => {
+  onChanges: (changes, round) => {
     directory.apply(changes)
-    threads.tell({ kind: 'changes', changes, upTo })
-    await threads.applied(upTo)
-  }
+    if (changes === 'everything') limits.forgetAll()
+    else limits.forget(changes.flatMap((change) => scopeOf(change) ?? []))
+    threads.tell({ kind: 'changes', changes, round })
+  },
+  applied: (round) => threads.applied(round),
+  onReading: () => limits.beginReading(),
+  onHeard: (reading) => limits.hear(reading)
 })
 let chainCount = 0
 let chainsWithoutUpstream = 0

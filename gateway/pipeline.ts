@@ -132,8 +132,11 @@ export class Pipeline {
   }
 
   #proceed(exchange: Exchange): void {
-    const { collect, charge, dispatch, respond } = this.#deps
-    const failure = collect.read(exchange) ?? charge(exchange)
+    const { failures, collect, charge, dispatch, respond } = this.#deps
+    const unread = collect.read(exchange)
+    // Refused, but not for nothing: the answer has an error for each of its calls.
+    const isCharged = unread === null || unread === failures.batch_too_large
+    const failure = isCharged ? (charge(exchange) ?? unread) : unread
     const { refusedCalls, scan } = exchange
     if (failure === null && refusedCalls !== null && refusedCalls.size === scan?.calls.length) {
       respond.answerRefusedCalls(exchange)

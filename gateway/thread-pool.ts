@@ -57,9 +57,9 @@ export class ThreadPool {
     for (const { worker } of this.#threads) worker.postMessage(message)
   }
 
-  /** Resolves when every thread has applied everything up to this change. */
-  async applied(upTo: number): Promise<void> {
-    await this.#changes.reached(upTo)
+  /** Resolves when every thread has applied everything up to this round. */
+  async applied(round: number): Promise<void> {
+    await this.#changes.reached(round)
   }
 
   /** Resolves when every thread has handed over what it had counted when it was asked. False when one takes too long. */
@@ -149,7 +149,7 @@ export class ThreadPool {
         this.#deps.lookUp(message.secret, (answer) => thread.worker.postMessage(answer))
         break
       case 'applied':
-        this.#changes.reach(threadNumber, message.upTo)
+        this.#changes.reach(threadNumber, message.round)
         break
       case 'usage':
         thread.recorded = message.bank.recorded

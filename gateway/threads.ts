@@ -23,11 +23,11 @@ export type ToThread =
       /** `null`: no such key. `unavailable`: the database could not be asked. */
       readonly record: KeyRecord | null | 'unavailable'
     }
-  /** `everything`: the log has a gap, so nothing that is cached can be trusted. */
+  /** `everything`: the log has a gap, so nothing that is cached can be trusted. Answered by `applied` with the same number. */
   | {
       readonly kind: 'changes'
       readonly changes: readonly ChangeNotice[] | 'everything'
-      readonly upTo: number
+      readonly round: number
     }
   /** Hand over what was counted; answered by `sealed` with the same number. */
   | { readonly kind: 'seal'; readonly round: number }
@@ -42,7 +42,7 @@ export type ToMain =
   /** Nobody caught it: what the thread does from now on cannot be trusted. */
   | { readonly kind: 'bug'; readonly bug: Error }
   | { readonly kind: 'lookup'; readonly secret: string }
-  | { readonly kind: 'applied'; readonly upTo: number }
+  | { readonly kind: 'applied'; readonly round: number }
   | { readonly kind: 'usage'; readonly bank: SealedBank }
   | { readonly kind: 'failed-calls'; readonly calls: readonly FailedCall[] }
   | { readonly kind: 'sealed'; readonly round: number }

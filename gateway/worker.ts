@@ -119,7 +119,12 @@ const pipeline = new Pipeline({
     clientAddressOf: createClientAddressOf(blockListOf(config.TRUSTED_PROXIES))
   }),
   collect,
-  charge: createCharge({ failures, clock, words: new BigInt64Array(limitMemory) }),
+  charge: createCharge({
+    failures,
+    clock,
+    words: new BigInt64Array(limitMemory),
+    batchItemsMax: config.BATCH_ITEMS_MAX
+  }),
   dispatch: createDispatch({ failures, chains, retryBudget: new RetryBudget(clock) }),
   respond: new Respond({
     failures,
@@ -161,7 +166,7 @@ main.on('message', (message: ToThread) => {
       break
     case 'changes':
       keys.apply(message.changes)
-      tell({ kind: 'applied', upTo: message.upTo })
+      tell({ kind: 'applied', round: message.round })
       break
     case 'method':
       chains.learn(message.chainId, message.method)

@@ -7,7 +7,14 @@ import { scan } from '../../gateway/rpc/scan.ts'
 import { printTime, time } from './stopwatch.ts'
 
 const failures = createFailures(402)
-const context = { requestId: '4S1YYGDOD9fD2', detail: '', retryAfterMs: 180, resetsAtMs: 0 }
+const context = {
+  requestId: '4S1YYGDOD9fD2',
+  detail: '',
+  retryAfterMs: 180,
+  resetsAtMs: 0,
+  cost: 1,
+  costLimit: null
+}
 const call = (id: number) => ({ jsonrpc: '2.0', method: 'eth_blockNumber', params: [], id })
 const single = Buffer.from(JSON.stringify(call(1)))
 const batch = Buffer.from(JSON.stringify(Array.from({ length: 10 }, (_, id) => call(id))))

@@ -1,12 +1,13 @@
 // A key as a thread keeps it, with both buckets and both quotas, none of which is ever used up.
 import type { KeyRecord, ScopeLimits } from '../../gateway/keys/key-record.ts'
-import { createLimitMemory } from '../../gateway/limits/limit-slots.ts'
+import { createLimitMemory } from '../../gateway/limits/limit-words.ts'
 
 export const limitWords = new BigInt64Array(createLimitMemory(4))
 
-const limitsOf = (scopeId: string, slot: number): ScopeLimits => ({
+const limitsOf = (scopeId: string, word: number): ScopeLimits => ({
   scopeId,
-  slot,
+  bucket: word,
+  quotaWord: word + 1,
   requestsPerSecond: 1_000_000,
   burst: 1_000_000,
   dailyQuota: 1_000_000_000_000
@@ -22,7 +23,7 @@ export function keyRecordOf(number: number): KeyRecord {
     refusal: null,
     expiresAtMs: 0,
     endpointLimits: limitsOf(`ep_${number}`, 0),
-    orgLimits: limitsOf('org_1', 1),
+    orgLimits: limitsOf('org_1', 2),
     allowedMethods: null,
     allowedOrigins: null,
     allowedIps: null,

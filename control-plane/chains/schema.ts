@@ -2,6 +2,7 @@
 import Type, { type Static } from 'typebox'
 import { changeId, idParam, label, moment } from '../http/fields.ts'
 import { pageOf, pageQuery } from '../http/page.ts'
+import { methodWeight } from '../limits.ts'
 import type { ChainView, UpstreamView } from './service.ts'
 
 const closed = { additionalProperties: false }
@@ -19,15 +20,11 @@ const kind = Type.Union([Type.Literal('evm'), Type.Literal('jsonrpc'), Type.Lite
   description: 'evm and jsonrpc bodies are charged by method; rest requests pass as they are'
 })
 
-const methodWeights = Type.Record(
-  Type.String({ pattern: '^[\\x21-\\x7e]{1,64}$' }),
-  Type.Integer({ minimum: 1, maximum: 10_000 }),
-  {
-    additionalProperties: false,
-    maxProperties: 500,
-    description: 'cost per call by method name; a method that is not here costs 1'
-  }
-)
+const methodWeights = Type.Record(Type.String({ pattern: '^[\\x21-\\x7e]{1,64}$' }), methodWeight, {
+  additionalProperties: false,
+  maxProperties: 500,
+  description: 'cost per call by method name, 0 for free; a method that is not here costs 1'
+})
 
 const upstreamName = label('what you call the node')
 const url = Type.String({

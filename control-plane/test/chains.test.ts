@@ -136,7 +136,8 @@ t.test('what a chain cannot be is told', async (t) => {
     { name: 'x'.repeat(64) },
     { name: 'a_b' },
     { kind: 'solana' },
-    { method_weights: { eth_call: 0 } },
+    { method_weights: { eth_call: -1 } },
+    { method_weights: { eth_call: 1_000_001 } },
     { method_weights: { eth_call: 1.5 } },
     { method_weights: { 'a b': 1 } },
     { method_weights: { '': 1 } }

@@ -13,7 +13,8 @@ import {
 import { excerpt, id, moment, word } from './columns.ts'
 
 /**
- * Consumption of a scope (an endpoint or an org) in one UTC day, a row for each gateway boot that counted it.
+ * Consumption of a scope (an endpoint or an org) in one UTC day, a row for each writer: a boot of a gateway that counts the
+ * scope, or `before_quota`, for what was used before there was a quota.
  * A writer owns its row and writes the absolute figure, so writing twice after an ambiguous commit is harmless;
  * the day's consumption is the sum over writers.
  */

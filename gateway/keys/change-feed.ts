@@ -1,5 +1,6 @@
 // Follows the change log, so that a change made by any control plane is in force on every thread of this gateway within
-// a second, and proves it: a change is recorded as applied only when every thread has said so.
+// a second, and proves it: a change is recorded as applied only when every thread has said so. All threads are told at
+// once; a slow one delays the proof, and neither the other threads nor the changes that come after.
 //
 // Ids in the log commit in order and without gaps (see drizzle/schema/changes.ts), so one number says how far this
 // gateway is. A gap therefore means that rows were removed while this gateway was cut off, and a smaller last id that
@@ -28,21 +29,42 @@ export interface ChangeFeedDeps {
   readonly pollMs: number
   /** Chains first: a record may name a chain that the change brings. */
   readonly onChains: (chains: readonly ChainRecord[]) => void
-  /** Resolves when every thread has applied the changes. */
-  readonly onChanges: (
-    changes: readonly ChangeNotice[] | 'everything',
-    upTo: number
-  ) => Promise<void>
+  /** Tells every thread, without waiting. Rounds are numbered from 1. */
+  readonly onChanges: (changes: readonly ChangeNotice[] | 'everything', round: number) => void
+  /** Resolves when every thread has applied this round. */
+  readonly applied: (round: number) => Promise<void>
+  /** A reading of the log begins. Returns its number. */
+  readonly onReading: () => number
+  /** Every thread has applied all that was told up to the end of this reading. */
+  readonly onHeard: (reading: number) => void
 }
 
 /** Changes that are read at once; a backlog is read in such pieces. */
 const changesPerRead = 1000
 /** How often the node says that it lives; the control plane counts nodes seen within 10 s. */
 const heartbeatMs = 1000
+/** A thread that needs longer than this to apply a change no longer holds up the next reading of the log, milliseconds. */
+const proofWaitMs = 50
+
+/** What was told, and is not proved yet. */
+interface Told {
+  readonly round: number
+  readonly upTo: number
+  readonly ids: readonly number[]
+  readonly isStart: boolean
+}
 
 export class ChangeFeed {
   readonly #deps: ChangeFeedDeps
+  /** The last change that the threads were told of; -1 before the log was read. */
+  #toldId = -1
+  /** The last change that every thread has applied; -1 before there is proof of any. */
   #appliedId = -1
+  #round = 0
+  #provedRound = 0
+  #unproved: Told[] = []
+  #toForget: string[] = []
+  #absentChains: ReadonlySet<string> = new Set()
   /** Since when this gateway knows no older state: its start, or when it had to start over. */
   #since = new Date(0)
   #chainIds: ReadonlySet<string> = new Set()
@@ -59,7 +81,7 @@ export class ChangeFeed {
 
   /** Whether the log has been read at least once: before that no key may be trusted to the cache. */
   get isFollowing(): boolean {
-    return this.#appliedId >= 0
+    return this.#toldId >= 0
   }
 
   /** Whether the last look at the log failed. */
@@ -73,7 +95,15 @@ export class ChangeFeed {
 
   /** Makes sure that the threads know a chain: it may be newer than the last look at the log. */
   async bringChain(chainId: string): Promise<void> {
-    if (!this.#chainIds.has(chainId)) await this.#announceChains((known) => known.has(chainId))
+    if (this.#chainIds.has(chainId) || this.#absentChains.has(chainId)) return
+    await this.#announceChains((known) => known.has(chainId))
+    // A chain that is gone: asking again at each look-up of its keys would send all chains to all threads each time.
+    if (!this.#chainIds.has(chainId)) this.#absentChains = new Set([...this.#absentChains, chainId])
+  }
+
+  /** Makes all threads forget the keys of these scopes with the next reading. */
+  forget(scopeIds: readonly string[]): void {
+    this.#toForget.push(...scopeIds)
   }
 
   /** Resolves when the poll under way has ended and no other will start. */
@@ -85,7 +115,10 @@ export class ChangeFeed {
 
   async #poll(): Promise<void> {
     try {
+      const reading = this.#deps.onReading()
       await this.#follow()
+      await this.#prove()
+      if (this.#provedRound === this.#round) this.#deps.onHeard(reading)
       if (performance.now() >= this.#nextHeartbeatMs) await this.#beat()
       if (this.#failing) this.#deps.log.info('the change log is readable again')
       this.#failing = false
@@ -101,45 +134,86 @@ export class ChangeFeed {
 
   async #follow(): Promise<void> {
     const lastId = await this.#loadLastId()
-    if (this.#appliedId < 0 || lastId < this.#appliedId) {
+    if (this.#toldId < 0 || lastId < this.#toldId) {
       await this.#startOver(lastId)
       return
     }
-    while (this.#appliedId < lastId) {
+    while (this.#toldId < lastId) {
       const changes = await this.#loadChanges()
       const upTo = changes.at(-1)?.id ?? lastId
-      if (changes.length !== upTo - this.#appliedId) {
+      if (changes.length !== upTo - this.#toldId) {
         await this.#startOver(lastId)
         return
       }
       await this.#apply(changes, upTo)
     }
+    const scopeIds = this.#toForget.splice(0)
+    if (scopeIds.length > 0) this.#tell(scopeIds.map(forgetting), this.#toldId)
   }
 
   /** Forgets everything: what is read from now on is at least as new as `lastId`. */
   async #startOver(lastId: number): Promise<void> {
     await this.#announceChains()
-    await this.#deps.onChanges('everything', lastId)
-    this.#since = await this.#loadNow()
-    this.#appliedId = lastId
-    await this.#beat()
+    // What was told before need not be proved any more, and how far this gateway was says nothing.
+    this.#unproved = []
+    this.#appliedId = -1
+    this.#tell('everything', lastId)
   }
 
   async #apply(changes: readonly ChangeNotice[], upTo: number): Promise<void> {
     if (changes.some(({ chainId, endpointId }) => chainId !== null && endpointId === null)) {
       await this.#announceChains()
     }
-    await this.#deps.onChanges(changes, upTo)
+    this.#tell(changes, upTo)
+  }
+
+  #tell(changes: readonly ChangeNotice[] | 'everything', upTo: number): void {
+    this.#round++
+    const round = this.#round
+    const isStart = changes === 'everything'
+    const ids = isStart ? [] : changes.map(({ id }) => id).filter((id) => id > this.#toldId)
+    this.#toldId = upTo
+    this.#unproved.push({ round, upTo, ids, isStart })
+    this.#deps.onChanges(changes, round)
+    void this.#deps.applied(round).then(() => {
+      this.#provedRound = Math.max(this.#provedRound, round)
+    })
+  }
+
+  /** Records what every thread has applied. What a slow thread has not is left for the next time. */
+  async #prove(): Promise<void> {
+    if (this.#provedRound < this.#round) await this.#waitForThreads()
     const { nodeId, bootId, database } = this.#deps
-    this.#appliedId = upTo
-    await database.orm
-      .insert(changeApplications)
-      .values(changes.map(({ id }) => ({ changeId: id, nodeId, bootId, appliedAt: now })))
-      .onDuplicateKeyUpdate({ set: { bootId } })
-    await this.#beat()
+    for (;;) {
+      const [first] = this.#unproved
+      if (first === undefined || first.round > this.#provedRound) return
+      const { upTo, ids, isStart } = first
+      if (isStart) this.#since = await this.#loadNow()
+      this.#appliedId = upTo
+      if (ids.length > 0) {
+        await database.orm
+          .insert(changeApplications)
+          .values(ids.map((changeId) => ({ changeId, nodeId, bootId, appliedAt: now })))
+          .onDuplicateKeyUpdate({ set: { bootId } })
+      }
+      if (ids.length > 0 || isStart) await this.#beat()
+      // After the rows: what failed is written the next time.
+      this.#unproved.shift()
+    }
+  }
+
+  async #waitForThreads(): Promise<void> {
+    let timer: NodeJS.Timeout | undefined
+    const timeout = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, proofWaitMs)
+    })
+    await Promise.race([this.#deps.applied(this.#round), timeout])
+    clearTimeout(timer)
   }
 
   async #beat(): Promise<void> {
+    // Nothing is in force on every thread yet.
+    if (this.#appliedId < 0) return
     const { database, nodeId, bootId } = this.#deps
     const state = { bootId, bootedAt: this.#since, seenAt: now, appliedChangeId: this.#appliedId }
     await database.orm
@@ -167,6 +241,7 @@ export class ChangeFeed {
       if (isNeedless(this.#chainIds)) return
       const chains = await this.#loadChains()
       this.#chainIds = new Set(chains.map(({ id }) => id))
+      this.#absentChains = new Set()
       this.#deps.onChains(chains)
     })
     this.#announcing = turn.catch(() => undefined)
@@ -193,7 +268,7 @@ export class ChangeFeed {
         chainId: changeLog.chainId
       })
       .from(changeLog)
-      .where(gt(changeLog.id, this.#appliedId))
+      .where(gt(changeLog.id, this.#toldId))
       .orderBy(changeLog.id)
       .limit(changesPerRead)
   }
@@ -228,6 +303,16 @@ export class ChangeFeed {
     }
   }
 }
+
+/** A notice that no change is behind. */
+const forgetting = (scopeId: string): ChangeNotice => ({
+  id: 0,
+  entity: 'endpoint',
+  entityId: scopeId,
+  orgId: null,
+  endpointId: scopeId,
+  chainId: null
+})
 
 /** The database's clock: gateways and control planes on several machines then mean the same moment. */
 const now = sql<Date>`UTC_TIMESTAMP(3)`

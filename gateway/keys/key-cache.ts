@@ -11,7 +11,7 @@ import QuickLru from 'quick-lru'
 import type { Clock } from '../clock.ts'
 import { OrgHoldingsIndex } from '../org-holdings.ts'
 import { CachedKey } from './cached-key.ts'
-import type { ChangeNotice, KeyRecord } from './key-record.ts'
+import { type ChangeNotice, type KeyRecord, scopeOf } from './key-record.ts'
 import { ScopeIndex } from './scope-index.ts'
 import { VainLookups } from './vain-lookups.ts'
 
@@ -118,8 +118,7 @@ export class KeyCache {
       return
     }
     for (const change of changes) {
-      // A key's or endpoint's change names its org too, but makes only the endpoint's keys stale.
-      const scopeId = change.endpointId ?? (change.entity === 'org' ? change.orgId : null)
+      const scopeId = scopeOf(change)
       if (scopeId === null) continue
       for (const secret of this.#scopes.secretsOf(scopeId)) this.#forget(secret)
     }

@@ -6,13 +6,14 @@
 //   same as "no such key". One look-up is let through each second to find out whether it is back: recovery needs nobody;
 // - a row that cannot be used stops its own key only;
 // - look-ups in vain are bounded in rate (vain-lookups.ts).
-import { eq, sql } from 'drizzle-orm'
+import { eq } from 'drizzle-orm'
 import { hashApiKey } from '../../drizzle/api-key.ts'
 import { type Database, isConnectionFailure } from '../../drizzle/client.ts'
-import { apiKeys, endpoints, orgs, quotaUsage } from '../../drizzle/schema/index.ts'
+import { apiKeys, endpoints, orgs } from '../../drizzle/schema/index.ts'
 import type { Clock } from '../clock.ts'
-import { type LimitSlots, noSlot } from '../limits/limit-slots.ts'
-import { addUsed, dayOf } from '../limits/quota.ts'
+import { type LimitWords, noWord } from '../limits/limit-words.ts'
+import { dayOf } from '../limits/quota.ts'
+import { rateOf } from '../limits/token-bucket.ts'
 import type { Log } from '../telemetry/log.ts'
 import { CachedKey } from './cached-key.ts'
 import type { ChangeNotice, KeyRecord, ScopeLimits } from './key-record.ts'
@@ -25,8 +26,12 @@ export interface KeyDirectoryDeps {
   readonly database: Database
   readonly clock: Clock
   readonly log: Log
-  readonly slots: LimitSlots
-  readonly words: BigInt64Array
+  readonly limits: LimitWords
+  /** What scopes have used on a day, by the database: for a quota that this gateway does not count yet. */
+  readonly loadUsed: (
+    scopeIds: readonly string[],
+    day: number
+  ) => Promise<ReadonlyMap<string, number>>
   readonly lookupsMax: number
   readonly queueMax: number
   /** KEY_UNKNOWN_PER_SECOND_MAX */
@@ -34,8 +39,6 @@ export interface KeyDirectoryDeps {
   readonly metricsKeysMax: number
   /** Makes sure that the threads know the chain of a record before they get the record. */
   readonly bringChain: (chainId: string) => Promise<void>
-  /** Called when a scope gets its slot, with what the database says was used today. */
-  readonly onNewScope: (scopeId: string, day: number, used: number) => void
   /** Called for every answer to a look-up; `refused` ones did not reach the database. */
   readonly onLookup: (result: LookupResult) => void
 }
@@ -142,8 +145,9 @@ export class KeyDirectory {
         const row = await this.#query(hashApiKey(secret))
         this.#isFailing = false
         if (row !== undefined) await this.#deps.bringChain(row.endpoint.chainId)
-        if (this.#isOutdated(row, readAfter)) continue
-        answer = row === undefined ? null : this.#recordOf(row)
+        const use = row === undefined ? null : await this.#loadUse(row)
+        if (this.#isOutdated(row, readAfter) || this.#lacksUse(row, use)) continue
+        answer = row === undefined || use === null ? null : this.#recordOf(row, use)
         break
       }
     } catch (error) {
@@ -172,18 +176,8 @@ export class KeyDirectory {
   }
 
   async #query(hash: Buffer): Promise<Row | undefined> {
-    const day = new Date(this.#deps.clock.wallMs()).toISOString().slice(0, 10)
-    const usedBy = (scope: typeof endpoints.id | typeof orgs.id) =>
-      sql<string>`(SELECT COALESCE(SUM(${quotaUsage.used}), 0) FROM ${quotaUsage}
-        WHERE ${quotaUsage.scopeId} = ${scope} AND ${quotaUsage.day} = ${day})`.mapWith(Number)
     const [row] = await this.#deps.database.orm
-      .select({
-        key: apiKeys,
-        endpoint: endpoints,
-        org: orgs,
-        endpointUsed: usedBy(endpoints.id),
-        orgUsed: usedBy(orgs.id)
-      })
+      .select({ key: apiKeys, endpoint: endpoints, org: orgs })
       .from(apiKeys)
       .innerJoin(endpoints, eq(endpoints.id, apiKeys.endpointId))
       .innerJoin(orgs, eq(orgs.id, endpoints.orgId))
@@ -191,22 +185,38 @@ export class KeyDirectory {
     return row
   }
 
-  #recordOf({ key, endpoint, org, endpointUsed, orgUsed }: Row): KeyRecord {
-    const isRevoked = key.revokedAt !== null || endpoint.deletedAt !== null
+  /** What quotas that have no word yet are opened with: of one day, which need not be today's any more when it is here. */
+  async #loadUse({ key, endpoint, org }: Row): Promise<Use> {
+    const day = dayOf(this.#deps.clock.wallMs())
+    if (refusalOf(key, endpoint) !== null) return { day, used: new Map() }
+    const scopeIds = [endpoint, org].flatMap(({ id, dailyQuota }) =>
+      dailyQuota === null || this.#deps.limits.hasQuota(id) ? [] : [id]
+    )
+    const used = scopeIds.length === 0 ? new Map() : await this.#deps.loadUsed(scopeIds, day)
+    return { day, used }
+  }
+
+  /** A quota's word was given up while its scope was being read. */
+  #lacksUse(row: Row | undefined, use: Use | null): boolean {
+    if (row === undefined || use === null || refusalOf(row.key, row.endpoint) !== null) return false
+    return [row.endpoint, row.org].some(
+      ({ id, dailyQuota }) =>
+        dailyQuota !== null && !this.#deps.limits.hasQuota(id) && !use.used.has(id)
+    )
+  }
+
+  #recordOf({ key, endpoint, org }: Row, use: Use): KeyRecord {
+    const refusal = refusalOf(key, endpoint)
     const record: KeyRecord = {
       keyId: key.id,
       endpointId: endpoint.id,
       orgId: org.id,
       orgName: org.name,
       chainId: endpoint.chainId,
-      refusal: isRevoked
-        ? 'key_revoked'
-        : endpoint.status === 'paused'
-          ? 'endpoint_disabled'
-          : null,
+      refusal,
       expiresAtMs: key.expiresAt?.getTime() ?? 0,
-      endpointLimits: this.#limitsOf(endpoint, endpointUsed),
-      orgLimits: this.#limitsOf(org, orgUsed),
+      endpointLimits: refusal === null ? this.#limitsOf(endpoint, use) : withoutWords(endpoint),
+      orgLimits: refusal === null ? this.#limitsOf(org, use) : withoutWords(org),
       allowedMethods: endpoint.allowedMethods,
       allowedOrigins: endpoint.allowedOrigins,
       allowedIps: endpoint.allowedIps,
@@ -217,21 +227,17 @@ export class KeyDirectory {
     return record
   }
 
-  #limitsOf(scope: Row['endpoint'] | Row['org'], usedToday: number): ScopeLimits {
+  #limitsOf(scope: Row['endpoint'] | Row['org'], { day, used }: Use): ScopeLimits {
     const { id: scopeId, requestsPerSecond, burst, dailyQuota } = scope
-    const limits = { scopeId, requestsPerSecond, burst, dailyQuota }
-    if (requestsPerSecond === null && dailyQuota === null) return { ...limits, slot: noSlot }
-    const { slots, words, clock, onNewScope } = this.#deps
-    const isNew = !slots.has(scopeId)
-    const slot = slots.assign(scopeId)
-    if (slot === null) throw new Error('all LIMIT_SLOTS_MAX are taken: raise it')
-    if (isNew) {
-      // What was used before this gateway started, or on others; from here on the quota ledger keeps it up to date.
-      const today = dayOf(clock.wallMs())
-      addUsed(words, slot, BigInt(usedToday), today)
-      onNewScope(scopeId, today, usedToday)
-    }
-    return { ...limits, slot }
+    const { limits } = this.#deps
+    const rate =
+      requestsPerSecond === null ? null : rateOf(requestsPerSecond, burst ?? requestsPerSecond)
+    const bucket = limits.bucketOf(scopeId, rate)
+    if (dailyQuota === null) limits.endQuota(scopeId)
+    const quotaWord =
+      dailyQuota === null ? noWord : limits.quotaOf(scopeId, day, used.get(scopeId) ?? 0)
+    if (bucket === null || quotaWord === null) throw new Error(exhausted)
+    return { ...withoutWords(scope), bucket, quotaWord }
   }
 
   #metricsKeyOf(keyId: string): string {
@@ -240,6 +246,20 @@ export class KeyDirectory {
     this.#metricsKeys.add(keyId)
     return keyId
   }
+}
+
+const exhausted =
+  'more endpoints and orgs with a limit are in use than LIMIT_SLOTS_MAX: those that are idle are being forgotten'
+
+function refusalOf(key: Row['key'], endpoint: Row['endpoint']): KeyRecord['refusal'] {
+  if (key.revokedAt !== null || endpoint.deletedAt !== null) return 'key_revoked'
+  return endpoint.status === 'paused' ? 'endpoint_disabled' : null
+}
+
+/** Nobody charges a limit of a key that opens nothing. */
+function withoutWords(scope: Row['endpoint'] | Row['org']): ScopeLimits {
+  const { id: scopeId, requestsPerSecond, burst, dailyQuota } = scope
+  return { scopeId, requestsPerSecond, burst, dailyQuota, bucket: noWord, quotaWord: noWord }
 }
 
 /** In the place of a scope: the change log had a gap; a key that did not exist may exist now. */
@@ -255,6 +275,10 @@ interface Row {
   readonly key: typeof apiKeys.$inferSelect
   readonly endpoint: typeof endpoints.$inferSelect
   readonly org: typeof orgs.$inferSelect
-  readonly endpointUsed: number
-  readonly orgUsed: number
+}
+
+/** By scope, what was used on that day. */
+interface Use {
+  readonly day: number
+  readonly used: ReadonlyMap<string, number>
 }

@@ -5,8 +5,9 @@ import type { Reason } from '../errors.ts'
 /** A limit of an endpoint or an org; null numbers mean that there is no such limit. */
 export interface ScopeLimits {
   readonly scopeId: string
-  /** The slot in the limit memory; noSlot when the scope has no limit. */
-  readonly slot: number
+  /** The words in the limit memory: of the token bucket, and of the day's quota; noWord where there is no such limit. */
+  readonly bucket: number
+  readonly quotaWord: number
   readonly requestsPerSecond: number | null
   readonly burst: number | null
   readonly dailyQuota: number | null
@@ -39,4 +40,9 @@ export interface ChangeNotice {
   readonly orgId: string | null
   readonly endpointId: string | null
   readonly chainId: string | null
+}
+
+/** The endpoint or org whose keys a change makes stale. A key's or endpoint's change names its org too, but leaves the org's other keys as they are. */
+export function scopeOf({ entity, endpointId, orgId }: ChangeNotice): string | null {
+  return endpointId ?? (entity === 'org' ? orgId : null)
 }

@@ -12,6 +12,9 @@ export interface ErrorContext {
   readonly retryAfterMs: number
   /** When a quota starts anew: milliseconds since 1970, else 0. */
   readonly resetsAtMs: number
+  readonly cost: number
+  /** The limit that the cost is above; null for nothing. */
+  readonly costLimit: { readonly name: string; readonly limit: number } | null
 }
 
 /** The answer to a request that is refused as a whole. `scan` is null when the body was not read or is not JSON. */
@@ -54,10 +57,11 @@ export function callErrors(
 const isAnswered = (call: RpcCall): boolean => call.idStart >= 0 || call.problem !== null
 
 function errorTail(failure: Failure, context: ErrorContext): string {
-  const { requestId, detail, retryAfterMs, resetsAtMs } = context
+  const { requestId, detail, retryAfterMs, resetsAtMs, cost, costLimit } = context
   let tail = `"error":{${failure.head}${requestId}"`
   if (detail !== '') tail += `,"detail":${JSON.stringify(detail)}`
   if (retryAfterMs > 0) tail += `,"retry_after_ms":${Math.ceil(retryAfterMs)}`
   if (resetsAtMs > 0) tail += `,"resets_at":"${new Date(resetsAtMs).toISOString()}"`
+  if (costLimit !== null) tail += `,"cost":${cost},"${costLimit.name}":${costLimit.limit}`
   return `${tail}}}}`
 }

@@ -90,7 +90,7 @@ export function createSettle(deps: SettleDeps): Settle {
         outcome,
         isRpcError: verdict !== 'result',
         // A call that was not admitted, or that was refused on its own, has cost nothing.
-        cost: exchange.isCharged && own === null ? costOf(exchange, call) : 0,
+        cost: exchange.isCharged && own === null ? costOf(exchange, call, index) : 0,
         bytesIn: shareOf(ending.bytesIn, index, count),
         bytesOut: shareOf(bytesOut, index, count),
         latencyMs
@@ -106,8 +106,12 @@ export function createSettle(deps: SettleDeps): Settle {
 const nameOf = (chain: Chain | null, call: RpcCall | null): string =>
   chain === null || call === null ? otherMethod : chain.methodNames.nameOf(call.method)
 
-const costOf = ({ chain, cost }: Exchange, call: RpcCall | null): number =>
-  call === null ? cost : (chain?.weights.costOf(call.method) ?? 1)
+/** The costs of a request's calls add up to what was charged. A batch above the limit was charged as a whole. */
+function costOf({ chain, cost, failure }: Exchange, call: RpcCall | null, index: number): number {
+  if (call === null) return cost
+  if (failure?.reason === 'batch_too_large') return index === 0 ? cost : 0
+  return chain?.weights.costOf(call.method) ?? 1
+}
 
 /** A request's bytes in equal parts for its calls; what is left over is the first one's, so that the sum is exact. */
 function shareOf(bytes: number, index: number, count: number): number {

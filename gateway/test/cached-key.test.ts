@@ -3,13 +3,14 @@ import t from 'tap'
 import { CachedKey } from '../keys/cached-key.ts'
 import type { KeyRecord, ScopeLimits } from '../keys/key-record.ts'
 import { ScopeIndex } from '../keys/scope-index.ts'
-import { noSlot } from '../limits/limit-slots.ts'
+import { noWord } from '../limits/limit-words.ts'
 import { SmallMap } from '../small-map.ts'
 import { unlimitedKey } from './support/key-record.ts'
 
 const limits: ScopeLimits = {
   scopeId: 'ep_1',
-  slot: 1,
+  bucket: 2,
+  quotaWord: 3,
   requestsPerSecond: 100,
   burst: 200,
   dailyQuota: 5000
@@ -17,23 +18,27 @@ const limits: ScopeLimits = {
 const record: KeyRecord = {
   ...unlimitedKey,
   endpointLimits: limits,
-  orgLimits: { ...limits, scopeId: 'org_1', slot: 2 }
+  orgLimits: { ...limits, scopeId: 'org_1', bucket: 4, quotaWord: 5 }
 }
 const first = new CachedKey(record)
 
 t.test('a key is the same whether or not it has a sibling', async (t) => {
   const variants: Partial<KeyRecord>[] = [
     {},
-    { keyId: 'key_2', endpointId: 'ep_2', endpointLimits: { ...limits, slot: 3 } },
+    { keyId: 'key_2', endpointId: 'ep_2', endpointLimits: { ...limits, bucket: 6, quotaWord: 7 } },
     { endpointLimits: { ...limits, requestsPerSecond: 99 } },
     { endpointLimits: { ...limits, requestsPerSecond: null } },
     { endpointLimits: { ...limits, burst: null } },
     { endpointLimits: { ...limits, dailyQuota: null } },
     { endpointLimits: { ...limits, dailyQuota: 5001 } },
-    { endpointLimits: { ...limits, slot: noSlot } },
-    { orgLimits: { ...limits, slot: 1 } },
-    { orgLimits: { ...limits, slot: noSlot } },
-    { orgId: 'org_2', orgName: 'Beta', orgLimits: { ...limits, slot: 4, burst: 7 } },
+    { endpointLimits: { ...limits, bucket: noWord, quotaWord: noWord } },
+    { orgLimits: { ...limits, bucket: 2, quotaWord: 3 } },
+    { orgLimits: { ...limits, bucket: noWord, quotaWord: noWord } },
+    {
+      orgId: 'org_2',
+      orgName: 'Beta',
+      orgLimits: { ...limits, bucket: 8, quotaWord: 9, burst: 7 }
+    },
     { chainId: 'chn_2', metricsKey: '_other', refusal: 'key_revoked', expiresAtMs: 1 },
     { allowedMethods: ['eth_call'], allowedOrigins: ['https://a.example'] }
   ]
@@ -48,7 +53,12 @@ t.test('a key is the same whether or not it has a sibling', async (t) => {
 
 t.test('keys of one org share its allowance, and count for themselves', async (t) => {
   const second = new CachedKey(
-    { ...record, keyId: 'key_2', endpointId: 'ep_2', endpointLimits: { ...limits, slot: 3 } },
+    {
+      ...record,
+      keyId: 'key_2',
+      endpointId: 'ep_2',
+      endpointLimits: { ...limits, bucket: 6, quotaWord: 7 }
+    },
     first
   )
   t.equal(second.allowances[1], first.allowances[1])

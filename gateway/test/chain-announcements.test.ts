@@ -27,7 +27,10 @@ function setUp(ids: readonly string[]) {
     bootId: 'boot_1',
     pollMs: 1000,
     onChains: (records) => told.push(records.map(({ id }) => id)),
-    onChanges: async () => undefined
+    onChanges: () => undefined,
+    applied: async () => undefined,
+    onReading: () => 1,
+    onHeard: () => undefined
   })
   return { feed, readings, told }
 }
@@ -53,4 +56,22 @@ t.test('what a reading under way has found is not read again', async (t) => {
   }
   await brought
   t.equal(told.length, 1)
+})
+
+t.test('a chain that is gone is read for once, however often its keys are looked up', async (t) => {
+  const { feed, readings, told } = setUp(['one', 'two'])
+  const answer = async (chainId: string, toldBefore: number) => {
+    const brought = feed.bringChain(chainId)
+    while (told.length === toldBefore) {
+      await nextTurn()
+      readings.pop()?.()
+    }
+    await brought
+  }
+  await answer('gone', 0)
+  for (let lookup = 0; lookup < 3; lookup++) await feed.bringChain('gone')
+  t.equal(told.length, 1)
+  await answer('two', 1)
+  t.same(told.at(-1), ['one', 'two'], 'another chain is still brought')
+  t.end()
 })

@@ -1,12 +1,13 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { createLimitMemory } from '../limits/limit-slots.ts'
+import { createLimitMemory } from '../limits/limit-words.ts'
 import {
   addUsed,
   dayOf,
   endOfDayMs,
   quotaMax,
   readUsed,
+  refused,
   returnQuota,
   useQuota
 } from '../limits/quota.ts'
@@ -40,11 +41,48 @@ t.test('what is given back after midnight is not given to the new day', (t) => {
   t.end()
 })
 
+t.test('an earlier day never replaces a later one', (t) => {
+  const words = newWords()
+  useQuota(words, 0, 100n, 100n, today)
+  addUsed(words, 0, 5n, today - 1)
+  t.same(readUsed(words, 0), { day: today, used: 100 }, "another gateway's use of yesterday")
+  t.equal(useQuota(words, 0, 100n, 1n, today - 1), refused, 'a charge of just before midnight')
+  t.equal(useQuota(words, 0, 100n, 1n, today), refused)
+  t.end()
+})
+
+t.test('what is charged to the later day is given back to it', (t) => {
+  const words = newWords()
+  useQuota(words, 0, 100n, 10n, today)
+  const day = useQuota(words, 0, 100n, 20n, today - 1)
+  t.equal(day, today)
+  returnQuota(words, 0, 20n, day)
+  t.same(readUsed(words, 0), { day: today, used: 10 })
+  t.end()
+})
+
+t.test('a day of a clock that was far ahead does not last until that day comes', (t) => {
+  const words = newWords()
+  useQuota(words, 0, 10n, 10n, today + 400)
+  t.equal(useQuota(words, 0, 10n, 10n, today), today)
+  t.equal(useQuota(words, 0, 10n, 1n, today), refused)
+  t.end()
+})
+
 t.test('the largest quota is counted without loss', (t) => {
   const words = newWords()
   addUsed(words, 0, BigInt(quotaMax - 1), today)
   t.ok(useQuota(words, 0, BigInt(quotaMax), 1n, today))
   t.notOk(useQuota(words, 0, BigInt(quotaMax), 1n, today))
+  t.same(readUsed(words, 0), { day: today, used: quotaMax })
+  t.end()
+})
+
+t.test('near the top of a word nothing runs over into the day', (t) => {
+  const words = newWords()
+  addUsed(words, 0, BigInt(quotaMax - 6), today)
+  t.equal(useQuota(words, 0, BigInt(quotaMax), 8n, today), refused)
+  addUsed(words, 0, 8n, today)
   t.same(readUsed(words, 0), { day: today, used: quotaMax })
   t.end()
 })

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import fc from 'fast-check'
 import t from 'tap'
-import { createLimitMemory } from '../limits/limit-slots.ts'
+import { createLimitMemory } from '../limits/limit-words.ts'
 import { admitted, rateOf, returnTokens, takeTokens } from '../limits/token-bucket.ts'
 
 const second = 1_000_000_000n
@@ -37,10 +37,10 @@ t.test('tokens that are given back can be taken again', (t) => {
   t.end()
 })
 
-t.test('slots do not touch each other', (t) => {
+t.test('words do not touch each other', (t) => {
   const words = new BigInt64Array(createLimitMemory(3))
   const rate = rateOf(1, 1)
-  for (const slot of [0, 1, 2]) t.equal(takeTokens(words, slot, rate, 1n, start), admitted)
+  for (const word of [0, 1, 2]) t.equal(takeTokens(words, word, rate, 1n, start), admitted)
   t.end()
 })
 

@@ -4,7 +4,7 @@ import t from 'tap'
 import type { Clock } from '../clock.ts'
 import { CachedKey } from '../keys/cached-key.ts'
 import type { KeyRecord } from '../keys/key-record.ts'
-import { noSlot } from '../limits/limit-slots.ts'
+import { noWord } from '../limits/limit-words.ts'
 import { UsageBank, type UsageEntry } from '../telemetry/usage/bank.ts'
 import { columnCount, type SealedBank } from '../telemetry/usage/columns.ts'
 import {
@@ -21,7 +21,8 @@ function keyOf(number: number): CachedKey {
   const { orgId, endpointId, chainId, keyId } = identityOf(number, 'org_1')
   const limits = {
     scopeId: orgId,
-    slot: noSlot,
+    bucket: noWord,
+    quotaWord: noWord,
     requestsPerSecond: null,
     burst: null,
     dailyQuota: null

@@ -1,10 +1,11 @@
 // A key as the main thread tells of it, without any limit.
 import type { KeyRecord, ScopeLimits } from '../../keys/key-record.ts'
-import { noSlot } from '../../limits/limit-slots.ts'
+import { noWord } from '../../limits/limit-words.ts'
 
 const unlimited: ScopeLimits = {
   scopeId: '',
-  slot: noSlot,
+  bucket: noWord,
+  quotaWord: noWord,
   requestsPerSecond: null,
   burst: null,
   dailyQuota: null
