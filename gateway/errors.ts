@@ -113,7 +113,7 @@ const rows = {
   upstream_unavailable: { ...badGateway, message: 'The upstream node cannot be reached.' },
   upstream_bad_response: {
     ...badGateway,
-    message: 'The upstream node gave no complete HTTP answer.'
+    message: 'The upstream node gave no usable answer.'
   },
   upstream_timeout: {
     ...badGateway,

@@ -81,6 +81,8 @@ export class Exchange {
   /** What the node's answer says of each call; null when it was not looked into. */
   verdicts: Verdicts | null = null
   isStreaming = false
+  /** Of a streamed answer, the last byte so far that is not white space. */
+  lastByte = 0
   /** What of a streamed answer the client has not taken yet, and where it starts in the whole. */
   unsent: Buffer | null = null
   unsentFrom = 0

@@ -131,7 +131,8 @@ const pipeline = new Pipeline({
     clock,
     deadlines,
     answerBufferBytesMax: config.ANSWER_BUFFER_BYTES_MAX,
-    settle
+    settle,
+    onUpstreamFailure: exchangeLog.upstreamFailure
   }),
   settle,
   onBug: exchangeLog.bug,

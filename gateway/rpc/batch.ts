@@ -32,6 +32,26 @@ export function mergeAnswers(upstreamAnswer: Buffer, errors: readonly Buffer[]):
   return arrayOf(isEmpty ? errors : [upstreamAnswer.subarray(start + 1, end - 1), ...errors])
 }
 
+/** The one error that a node answered a batch with, under the id of each of its calls; null when it is no error. */
+export function spreadError(
+  upstreamAnswer: Buffer,
+  body: Buffer,
+  calls: readonly RpcCall[]
+): Buffer[] | null {
+  const error = errorIn(upstreamAnswer)
+  if (error === null) return null
+  const tail = `,"error":${JSON.stringify(error)}}`
+  return calls.map((call) => Buffer.from(`{"jsonrpc":"2.0","id":${idOf(body, call)}${tail}`))
+}
+
+function errorIn(upstreamAnswer: Buffer): unknown {
+  try {
+    return JSON.parse(upstreamAnswer.toString())?.error ?? null
+  } catch {
+    return null
+  }
+}
+
 /** An answer's `id`: the client's own bytes, or `null` when it sent none that can be used. */
 export function idOf(body: Buffer, call: RpcCall): string {
   return call.idStart < 0 ? 'null' : body.toString('utf8', call.idStart, call.idEnd)

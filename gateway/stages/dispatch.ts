@@ -140,8 +140,9 @@ class ExchangeCall implements UpstreamCall {
 
   onResponseEnd(): void {
     this.#upstream.release(this)
-    this.#upstream.count(resultOf(this.#status))
     this.#sink.end(this.#exchange)
+    // What came whole may still be no answer (answers/read-answer.ts).
+    this.#upstream.count(this.#exchange.failure?.reason ?? resultOf(this.#status))
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {

@@ -1,13 +1,20 @@
 // The answer to the client: one cork, one end. An answer that fits ANSWER_BUFFER_BYTES_MAX is held until it is complete,
 // so that an upstream that breaks off becomes a 502 and never a short 200; a larger one is streamed at the client's pace,
 // and if the upstream breaks off then, the connection is closed, which no client takes for a complete answer.
-import { learnFromLarge, readAnswer } from '../answers/read-answer.ts'
+import {
+  type AnswerFault,
+  learnFromLarge,
+  readAnswer,
+  readBeginning,
+  readEnd
+} from '../answers/read-answer.ts'
 import { writeReturnedHeaders } from '../answers/returned-headers.ts'
 import type { Clock } from '../clock.ts'
 import type { Deadlines } from '../deadlines.ts'
 import { type Failure, type Failures, statusLineOf } from '../errors.ts'
 import type { Exchange } from '../exchange.ts'
-import { mergeAnswers } from '../rpc/batch.ts'
+import { lastByteOf } from '../rpc/answer.ts'
+import { mergeAnswers, spreadError } from '../rpc/batch.ts'
 import { callErrors, errorAnswer } from '../rpc/error-answer.ts'
 import type { AnswerHeaders } from '../upstreams/pool.ts'
 import type { HttpResponse } from '../uws.ts'
@@ -19,7 +26,11 @@ export interface RespondDeps {
   readonly answerBufferBytesMax: number
   /** Called when the answer is out, or the connection is closed. */
   readonly settle: (exchange: Exchange) => void
+  /** The upstream gave no answer: for the log. */
+  readonly onUpstreamFailure: (exchange: Exchange, failure: Failure, cause: unknown) => void
 }
+
+const nothing = Buffer.alloc(0)
 
 const exposedHeaders = 'X-Request-Id, Retry-After, RateLimit, RateLimit-Policy'
 
@@ -100,14 +111,24 @@ export class Respond {
     exchange.answerHeaders = headers
     exchange.answerLength = lengthOf(headers)
     if (exchange.refusedCalls !== null || hasNoBody(exchange)) return
-    const isLarge = exchange.answerLength > this.#deps.answerBufferBytesMax
-    if (isLarge || isEventStream(headers)) this.#startStream(exchange)
+    // Where calls are answered, the first bytes tell whether this is an answer.
+    const isWaitedFor = exchange.scan !== null || !this.#isLarge(exchange)
+    if (!isWaitedFor || isEventStream(headers)) this.#startStream(exchange, nothing)
+  }
+
+  #isLarge({ answerLength, answerBytes }: Exchange): boolean {
+    const bytesMax = this.#deps.answerBufferBytesMax
+    return answerLength > bytesMax || answerBytes > bytesMax
   }
 
   /** @param bytes good until the next read. */
   piece(exchange: Exchange, bytes: Buffer): void {
     if (exchange.isOver) return
     exchange.answerBytes += bytes.length
+    if (!exchange.isStreaming && exchange.refusedCalls === null && this.#isLarge(exchange)) {
+      this.#startStream(exchange, bytes)
+      if (!exchange.isStreaming) return
+    }
     if (exchange.isStreaming) {
       this.#writePiece(exchange, bytes)
       return
@@ -116,8 +137,6 @@ export class Respond {
     const isLast = exchange.answerBytes === exchange.answerLength
     exchange.answerPieces.push(isLast ? bytes : Buffer.from(bytes))
     if (!isLast) this.#deps.deadlines.renew(exchange, this.#deps.clock.nowMs())
-    const isTooLarge = exchange.answerBytes > this.#deps.answerBufferBytesMax
-    if (isTooLarge && exchange.refusedCalls === null) this.#startStream(exchange)
   }
 
   end(exchange: Exchange): void {
@@ -129,12 +148,18 @@ export class Respond {
     // With a Content-Length the last tryEnd has ended the answer, or will when the client takes the rest.
     if (exchange.answerLength >= 0) return
     exchange.res.cork(() => exchange.res.end())
-    this.#finish(exchange)
+    this.#finishStream(exchange)
   }
 
   #endWhole(exchange: Exchange): void {
     const { res, answerHeaders } = exchange
-    const body = this.#wholeAnswer(exchange)
+    const received = wholeOf(exchange.answerPieces)
+    const fault = readAnswer(exchange, received)
+    if (fault !== null) {
+      this.#reject(exchange, fault)
+      return
+    }
+    const body = withOwnErrors(exchange, received)
     exchange.bytesOut = hasNoBody(exchange) ? 0 : body.length
     res.cork(() => {
       // uWS writes 200 by itself.
@@ -147,24 +172,36 @@ export class Respond {
     this.#finish(exchange)
   }
 
-  /** The answer in one piece, with our answers to the calls that were not sent. */
-  #wholeAnswer(exchange: Exchange): Buffer {
-    const { answerPieces } = exchange
-    const [first] = answerPieces
-    const body =
-      first !== undefined && answerPieces.length === 1 ? first : Buffer.concat(answerPieces)
-    readAnswer(exchange, body)
-    if (exchange.refusedCalls === null) return body
-    const errors = ownErrors(exchange)
-    if (errors.length > 0 && exchange.status === 204) exchange.status = 200
-    if (body.length === 0) return errors.length === 0 ? body : Buffer.from(arrayOf(errors))
-    return mergeAnswers(body, errors) ?? body
+  /** What came is no answer, and no byte of it was sent. */
+  #reject(exchange: Exchange, fault: AnswerFault): void {
+    const failure = this.#deps.failures.upstream_bad_response
+    this.#deps.onUpstreamFailure(exchange, failure, fault)
+    exchange.detail = fault.detail
+    exchange.verdicts = null
+    this.refuse(exchange, failure)
   }
 
-  #startStream(exchange: Exchange): void {
+  #finishStream(exchange: Exchange): void {
+    const fault = readEnd(exchange, exchange.lastByte)
+    if (fault !== null) {
+      const failure = this.#deps.failures.upstream_bad_response
+      this.#deps.onUpstreamFailure(exchange, failure, fault)
+      exchange.failure = failure
+    }
+    this.#finish(exchange)
+  }
+
+  /** @param bytes that are to follow what is held; the stream does not start when they show that this is no answer. */
+  #startStream(exchange: Exchange, bytes: Buffer): void {
+    const { res, answerHeaders, answerPieces } = exchange
+    const fault = readBeginning(exchange, answerPieces[0] ?? bytes)
+    if (fault !== null) {
+      this.#reject(exchange, fault)
+      exchange.controller?.abort(new Error('this is no answer'))
+      return
+    }
     exchange.isStreaming = true
     learnFromLarge(exchange)
-    const { res, answerHeaders, answerPieces } = exchange
     res.onWritable((offset) => {
       this.#resume(exchange, offset)
       return true
@@ -176,13 +213,14 @@ export class Respond {
     })
     if (answerPieces.length === 0) return
     exchange.answerPieces = []
-    this.#writePiece(exchange, Buffer.concat(answerPieces))
+    this.#writePiece(exchange, wholeOf(answerPieces))
   }
 
   #writePiece(exchange: Exchange, bytes: Buffer): void {
     const { res, controller, answerLength, unsent } = exchange
     this.#deps.deadlines.renew(exchange, this.#deps.clock.nowMs())
     exchange.bytesOut += bytes.length
+    exchange.lastByte = lastByteOf(bytes, exchange.lastByte)
     if (unsent !== null) {
       // The upstream has closed its connection: undici then hands over the rest although it is paused.
       exchange.unsent = Buffer.concat([unsent, bytes])
@@ -203,7 +241,7 @@ export class Respond {
         exchange.unsentFrom = offset + taken
       }
     })
-    if (isDone) this.#finish(exchange)
+    if (isDone) this.#finishStream(exchange)
     else if (!isTaken) controller?.pause()
   }
 
@@ -214,7 +252,7 @@ export class Respond {
     const { res, unsent, unsentFrom, answerLength } = exchange
     if (unsent !== null) {
       const [isTaken, isDone] = res.tryEnd(unsent.subarray(offset - unsentFrom), answerLength)
-      if (isDone) this.#finish(exchange)
+      if (isDone) this.#finishStream(exchange)
       else if (!isTaken) return
       exchange.unsent = null
     }
@@ -259,6 +297,32 @@ function isEventStream(headers: AnswerHeaders): boolean {
 
 const hasNoBody = ({ method, status }: Exchange): boolean =>
   method === 'HEAD' || status === 204 || status === 304
+
+function wholeOf(pieces: readonly Buffer[]): Buffer {
+  const [first] = pieces
+  return first !== undefined && pieces.length === 1 ? first : Buffer.concat(pieces)
+}
+
+/** The answer with ours to the calls that were not sent. */
+function withOwnErrors(exchange: Exchange, received: Buffer): Buffer {
+  if (exchange.refusedCalls === null) return received
+  const errors = ownErrors(exchange)
+  if (errors.length > 0 && exchange.status === 204) exchange.status = 200
+  if (received.length === 0) return errors.length === 0 ? received : Buffer.from(arrayOf(errors))
+  return mergeAnswers(received, errors) ?? spreadOverCalls(exchange, received, errors) ?? received
+}
+
+/** One error of the node for all that was sent of a batch becomes that of each call, beside ours. */
+function spreadOverCalls(
+  { scan, body, refusedCalls }: Exchange,
+  received: Buffer,
+  errors: readonly Buffer[]
+): Buffer | null {
+  if (scan === null || body === null) return null
+  const sent = scan.calls.filter((call, index) => call.idStart >= 0 && !refusedCalls?.has(index))
+  const spread = spreadError(received, body, sent)
+  return spread === null ? null : Buffer.from(arrayOf([...spread, ...errors]))
+}
 
 function ownErrors(exchange: Exchange): Buffer[] {
   const { refusedCalls, body, scan } = exchange

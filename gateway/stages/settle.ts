@@ -77,8 +77,10 @@ export function createSettle(deps: SettleDeps): Settle {
     const { chain, refusedCalls, verdicts, bytesOut } = exchange
     const own = refusedCalls?.get(index) ?? null
     const failure = own ?? exchange.failure
-    const outcome = own?.outcome ?? ending.outcome
     const verdict = verdicts?.get(index) ?? 'result'
+    const answered = verdict === 'missing' ? 'upstream_error' : ending.outcome
+    const outcome = own?.outcome ?? answered
+    const nodeCode = typeof verdict === 'number' ? verdict : null
     const call = exchange.scan?.calls[index] ?? null
     const method = nameOf(chain, call)
     chain?.metrics.countCall(method, outcome)
@@ -88,7 +90,7 @@ export function createSettle(deps: SettleDeps): Settle {
       {
         method,
         outcome,
-        isRpcError: verdict !== 'result',
+        isRpcError: nodeCode !== null,
         // A call that was not admitted, or that was refused on its own, has cost nothing.
         cost: exchange.isCharged && own === null ? costOf(exchange, call, index) : 0,
         bytesIn: shareOf(ending.bytesIn, index, count),
@@ -98,7 +100,6 @@ export function createSettle(deps: SettleDeps): Settle {
       nowMs
     )
     if (outcome === 'ok' && verdict === 'result') return
-    const nodeCode = verdict === 'result' ? null : verdict
     noteFailedCall(exchange, { index, failure, nodeCode, status, durationMs: latencyMs })
   }
 }

@@ -81,7 +81,7 @@ t.test('end-to-end headers pass in both directions, hop-by-hop headers in none',
       connection: 'keep-alive, x-hop',
       'content-type': 'application/json; charset=utf-8'
     })
-    response.end('{"ok":true}')
+    response.end('{"result":true}')
   }
   const response = await post(`/api=${tenant.secret}`, call, {
     'x-custom': 'kept',
@@ -96,7 +96,7 @@ t.test('end-to-end headers pass in both directions, hop-by-hop headers in none',
   t.equal(response.headers.get('content-type'), 'application/json; charset=utf-8')
   t.equal(response.headers.get('x-hop'), null)
   t.equal(response.headers.get('keep-alive'), null)
-  t.equal(await response.text(), '{"ok":true}')
+  t.equal(await response.text(), '{"result":true}')
   const { headers = {} } = upstream.received[0] ?? {}
   t.equal(headers['x-custom'], 'kept')
   t.equal(headers['user-agent'], 'ethers')
@@ -117,14 +117,21 @@ t.test('a request id is kept when it is a good one and made when it is not', asy
 })
 
 t.test('status, body and encoding of the upstream come back unchanged', async (t) => {
-  for (const status of [200, 202, 400, 404, 418, 429, 500, 503]) {
-    upstream.answer = (_request, response) => {
-      response.writeHead(status, { 'content-encoding': 'gzip' })
-      response.end(gzipSync(`status ${status}`))
+  const error = '{"jsonrpc":"2.0","id":7,"error":{"code":-32000,"message":"no"}}'
+  const chains = [
+    [rest, 'any text'],
+    [tenant, error]
+  ] as const
+  for (const [{ secret }, body] of chains) {
+    for (const status of [200, 202, 400, 404, 418, 429, 500, 503]) {
+      upstream.answer = (_request, response) => {
+        response.writeHead(status, { 'content-encoding': 'gzip' })
+        response.end(gzipSync(body))
+      }
+      const response = await post(`/api=${secret}`, call)
+      t.equal(response.status, status)
+      t.equal(await response.text(), body)
     }
-    const response = await post(`/api=${tenant.secret}`, call)
-    t.equal(response.status, status)
-    t.equal(await response.text(), `status ${status}`)
   }
 })
 

@@ -31,7 +31,8 @@ const upstreamSaw = () => upstream.requests.map(({ head, body }) => head + body)
 
 /** The header lines of the answer to a call, when the upstream answers with `lines` of its own. */
 async function linesReturned(t: Test, lines: readonly string[]): Promise<string[]> {
-  upstream.answer = (socket) => socket.write(Buffer.from(answerText('{}', lines), 'latin1'))
+  upstream.answer = (socket) =>
+    socket.write(Buffer.from(answerText('{"result":1}', lines), 'latin1'))
   const answer = await post(path)
   t.equal(answer?.status, 200)
   return (answer?.head ?? '').split('\r\n').slice(1)
@@ -124,7 +125,9 @@ t.test('values beyond ASCII go on as the bytes they came as', async (t) => {
 t.test('a value with control characters adds no line to the answer', async (t) => {
   for (const value of ['a\x01b', 'a\x7fb', 'a\rX-Injected: 1', 'a\0b', 'a\x0bb']) {
     upstream.answer = (socket) =>
-      socket.end(Buffer.from(answerText('{}', [`X-Odd: ${value}`, 'X-Last: 1']), 'latin1'))
+      socket.end(
+        Buffer.from(answerText('{"result":1}', [`X-Odd: ${value}`, 'X-Last: 1']), 'latin1')
+      )
     const answer = await post(path)
     t.ok(answer?.status === 200 || answer?.status === 502, JSON.stringify(value))
     t.notMatch(answer?.head, /injected|x-odd/i)

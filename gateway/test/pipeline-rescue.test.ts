@@ -50,7 +50,14 @@ async function serve(t: { teardown: (work: () => void) => void }, broken: Partia
       })
       return null
     },
-    respond: new Respond({ failures, clock, deadlines, answerBufferBytesMax: 1000, settle }),
+    respond: new Respond({
+      failures,
+      clock,
+      deadlines,
+      answerBufferBytesMax: 1000,
+      settle,
+      onUpstreamFailure: () => undefined
+    }),
     settle,
     onBug: (_exchange, caught) => bugs.push(caught),
     onUpstreamFailure: () => undefined,
