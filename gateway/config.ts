@@ -102,6 +102,18 @@ export const environmentSchema = Type.Object({
     17_179_869_184,
     'bytes of all request bodies on one thread'
   ),
+  BODY_IDLE_TIMEOUT_MS: count(
+    10_000,
+    100,
+    600_000,
+    'milliseconds between two pieces of a request body'
+  ),
+  BODY_TIMEOUT_MS: count(
+    120_000,
+    100,
+    3_600_000,
+    'milliseconds from a request to the end of its body, however steadily it comes'
+  ),
   BATCH_ITEMS_MAX: count(1000, 1, 100_000, 'calls in one batch'),
   ANSWER_BUFFER_BYTES_MAX: count(
     262_144,
@@ -115,7 +127,7 @@ export const environmentSchema = Type.Object({
     30_000,
     100,
     600_000,
-    'milliseconds from a request to the head of its answer, and between two pieces of the answer'
+    'milliseconds from a complete request to the head of its answer, and between two pieces of the answer'
   ),
   UPSTREAM_CONNECT_TIMEOUT_MS: count(3000, 50, 60_000, 'milliseconds to connect to an upstream'),
   UPSTREAM_CONNECTIONS_MAX: count(256, 1, 10_000, 'connections of one thread to one upstream'),

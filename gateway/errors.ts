@@ -37,6 +37,7 @@ const statusTexts: Readonly<Record<number, string>> = {
   403: 'Forbidden',
   404: 'Not Found',
   405: 'Method Not Allowed',
+  408: 'Request Timeout',
   409: 'Conflict',
   410: 'Gone',
   411: 'Length Required',
@@ -76,6 +77,11 @@ const rows = {
     message: 'Send the body with a Content-Length and without Transfer-Encoding.'
   },
   body_too_large: { ...malformed, status: 413, message: 'The body is larger than allowed.' },
+  body_timeout: {
+    ...malformed,
+    status: 408,
+    message: 'The body stopped coming, or took too long to come.'
+  },
   key_missing: {
     ...unauthorized,
     message: 'No API key: call /api=<key>, or send it as X-API-Key or Authorization: Bearer.'

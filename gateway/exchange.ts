@@ -4,6 +4,7 @@
 import type { Dispatcher } from 'undici'
 import type { Failure } from './errors.ts'
 import type { CachedKey } from './keys/cached-key.ts'
+import type { Holding } from './org-holdings.ts'
 import type { Verdicts } from './rpc/answer.ts'
 import type { Scan } from './rpc/scan.ts'
 import type { Chain } from './upstreams/chains.ts'
@@ -44,6 +45,9 @@ export class Exchange {
   body: Buffer | null = null
   pieces: Buffer[] | null = null
   bodyBytes = 0
+  /** What of the body is counted in the account of bodies, and for whom; null without a valid key. */
+  heldBodyBytes = 0
+  bodyHolding: Holding | null = null
 
   // charge
   scan: Scan | null = null

@@ -1,5 +1,5 @@
-// What one org holds of a thread's bounded goods: bytes of request bodies, bytes of answers, connections and places in
-// the queues of upstreams. Each of these is shared by all tenants, and an org's own part of it is limited. The object
+// What one org holds of a thread's bounded goods: requests under way, bytes of their bodies and of their answers,
+// connections and places in the queues of upstreams. Each of these is shared by all tenants, and an org's own part of it is limited. The object
 // is found once, when a key is cached, so that a request pays for it with a property.
 //
 // The shares follow one rule everywhere (the "dynamic threshold" of shared switch buffers, Choudhury and Hahne 1998): an
@@ -13,6 +13,8 @@ export class Holding {
 }
 
 export class OrgHoldings {
+  /** Requests under way. */
+  exchanges = 0
   readonly bodies = new Holding()
   readonly answers = new Holding()
   #upstream: object | null = null

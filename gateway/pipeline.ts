@@ -10,12 +10,13 @@ import type { Deadlines } from './deadlines.ts'
 import type { Failure, Failures } from './errors.ts'
 import { Exchange, waitsForBody } from './exchange.ts'
 import type { Accept } from './stages/accept.ts'
-import type { Authenticate } from './stages/authenticate.ts'
+import type { Authenticate, Confirm } from './stages/authenticate.ts'
 import type { Charge } from './stages/charge.ts'
 import type { Collect } from './stages/collect.ts'
 import { type AnswerSink, cancelCall, type Dispatch } from './stages/dispatch.ts'
 import type { Respond } from './stages/respond.ts'
 import type { Settle } from './stages/settle.ts'
+import { maySpare } from './upstreams/fair-queue.ts'
 import type { HttpRequest, HttpResponse } from './uws.ts'
 
 export interface PipelineDeps {
@@ -25,6 +26,7 @@ export interface PipelineDeps {
   readonly exchangesMax: number
   readonly accept: Accept
   readonly authenticate: Authenticate
+  readonly confirm: Confirm
   readonly collect: Collect
   readonly charge: Charge
   readonly dispatch: Dispatch
@@ -84,15 +86,16 @@ export class Pipeline {
       return
     }
     exchange.failure =
-      accepted ?? this.#checkCapacity(exchange) ?? authenticate(exchange, this.#keyArrived)
-    collect.listen(exchange, this.#bodyArrived, this.#refused)
-    const isLarge = exchange.contentLength > refusedBodyBytesMax
-    if (exchange.failure !== null && isLarge && !exchange.mustClose) {
-      respond.refuse(exchange, exchange.failure)
-    }
-    if (exchange.failure !== null && exchange.mustClose) {
-      setTimeout(this.#refused, untrustedBodyMs, exchange, exchange.failure).unref()
-    }
+      accepted ??
+      this.#checkCapacity(exchange) ??
+      authenticate(exchange, this.#keyArrived) ??
+      this.#checkShare(exchange)
+    collect.listen(exchange, this.#bodyArrived, this.#bodyRefused)
+    const { failure, mustClose, contentLength } = exchange
+    if (failure === null) return
+    const mayAwaitIds = contentLength <= refusedBodyBytesMax && !this.#isHalfFull
+    if (mustClose) setTimeout(this.#refused, untrustedBodyMs, exchange, failure).unref()
+    else if (!mayAwaitIds) respond.refuse(exchange, failure)
   }
 
   #checkCapacity(exchange: Exchange): Failure | null {
@@ -104,8 +107,21 @@ export class Pipeline {
     return deadlines.size > exchangesMax ? failures.overloaded : null
   }
 
+  /** Of the requests under way, as of everything that is shared, an org has a part (org-holdings.ts). */
+  #checkShare({ key }: Exchange): Failure | null {
+    const { failures } = this.#deps
+    if (key === null) return this.#isHalfFull ? failures.overloaded : null
+    const free = this.#deps.exchangesMax - this.#deps.deadlines.size + 1
+    return maySpare(key.holdings.exchanges - 1, free) ? null : failures.overloaded
+  }
+
+  /** From here on nothing is kept waiting for a request without a valid key. */
+  get #isHalfFull(): boolean {
+    return this.#deps.deadlines.size > this.#deps.exchangesMax / 2
+  }
+
   readonly #keyArrived = this.#guard((exchange, failure: Failure | null) => {
-    exchange.failure = failure
+    exchange.failure = failure ?? this.#checkShare(exchange) ?? this.#deps.collect.adopt(exchange)
     if ((exchange.waitsFor & waitsForBody) === 0) this.#goOn(exchange)
   })
 
@@ -119,7 +135,10 @@ export class Pipeline {
 
   /** The body is here, and the key is known unless it is still being looked up. */
   #goOn(exchange: Exchange): void {
-    const { collect, respond } = this.#deps
+    const { confirm, collect, respond } = this.#deps
+    if (exchange.failure === null && exchange.waitsFor === 0) {
+      exchange.failure = confirm(exchange, this.#keyArrived)
+    }
     const { failure } = exchange
     if (failure === null) {
       if (exchange.waitsFor === 0) this.#proceed(exchange)
@@ -176,16 +195,23 @@ export class Pipeline {
     })
   }
 
+  readonly #bodyRefused = this.#guard((exchange, failure: Failure) => {
+    if (failure === this.#deps.failures.body_timeout) {
+      // Not within the parser's callback, because it closes the connection.
+      setImmediate(this.#endBody, exchange, failure)
+    } else this.#deps.respond.refuse(exchange, failure)
+  })
+
   readonly #refused = this.#guard((exchange, failure: Failure) => {
     if (!exchange.isOver) this.#deps.respond.refuse(exchange, failure)
   })
 
   readonly #expired = this.#guard((exchange) => {
     const { failures, respond, onUpstreamFailure } = this.#deps
-    const isClientStuck =
-      (exchange.waitsFor & waitsForBody) !== 0 || (exchange.controller?.paused ?? false)
-    if (isClientStuck) {
-      // A client that stopped sending or reading does not wait for an answer. The abort handler settles.
+    if ((exchange.waitsFor & waitsForBody) !== 0) {
+      this.#endBody(exchange, exchange.failure ?? failures.body_timeout)
+    } else if (exchange.controller?.paused ?? false) {
+      // A client that stopped reading does not wait for an answer. The abort handler settles.
       exchange.res.close()
     } else if (exchange.waitsFor !== 0) {
       respond.refuse(exchange, failures.key_store_unavailable)
@@ -195,6 +221,13 @@ export class Pipeline {
       respond.refuse(exchange, failures.upstream_timeout)
       cancelCall(exchange, cause)
     }
+  })
+
+  /** Answers before the body is complete. The connection is closed, because the rest of the body may never come. */
+  readonly #endBody = this.#guard((exchange, failure: Failure) => {
+    if (exchange.isOver) return
+    exchange.mustClose = true
+    this.#deps.respond.refuse(exchange, failure)
   })
 
   /** The client has gone. */

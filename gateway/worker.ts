@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { classifyApiKey } from '../drizzle/api-key.ts'
+import { ByteAccount } from './byte-account.ts'
 import { createClientAddressOf } from './client-address.ts'
 import { systemClock as clock } from './clock.ts'
 import { Deadlines } from './deadlines.ts'
@@ -45,7 +46,10 @@ const counters = new Counters(counterMemory, (index, family, labels) =>
 )
 const metrics = new ThreadMetrics(counters)
 const failures = createFailures(config.QUOTA_STATUS)
-const deadlines = new Deadlines(config.UPSTREAM_TIMEOUT_MS)
+const deadlines = new Deadlines({
+  bodyIdleMs: config.BODY_IDLE_TIMEOUT_MS,
+  progressMs: config.UPSTREAM_TIMEOUT_MS
+})
 const usage = new UsageBank({
   clock,
   rowsMax: config.USAGE_ROWS_MAX,
@@ -84,8 +88,11 @@ const chains = new Chains({
 
 const collect = createCollect({
   failures,
+  clock,
+  deadlines,
+  bodyTimeoutMs: config.BODY_TIMEOUT_MS,
   bodyBytesMax: config.REQUEST_BODY_BYTES_MAX,
-  bodiesBytesMax: config.REQUEST_BODIES_BYTES_MAX,
+  bodies: new ByteAccount(config.REQUEST_BODIES_BYTES_MAX, config.REQUEST_BODY_BYTES_MAX),
   batchItemsMax: config.BATCH_ITEMS_MAX
 })
 const isRecording = config.USAGE_RECORDING === 'on'
@@ -100,6 +107,15 @@ const settle = createSettle({
   noteFailedCall: (exchange, failing) => failedCalls.note(exchange, failing)
 })
 
+const { authenticate, confirm } = createAuthenticate({
+  failures,
+  clock,
+  keys,
+  chains,
+  metrics,
+  clientAddressOf: createClientAddressOf(blockListOf(config.TRUSTED_PROXIES))
+})
+
 const pipeline = new Pipeline({
   failures,
   clock,
@@ -110,14 +126,8 @@ const pipeline = new Pipeline({
     newRequestId: createRequestIds(),
     bodyBytesMax: config.REQUEST_BODY_BYTES_MAX
   }),
-  authenticate: createAuthenticate({
-    failures,
-    clock,
-    keys,
-    chains,
-    metrics,
-    clientAddressOf: createClientAddressOf(blockListOf(config.TRUSTED_PROXIES))
-  }),
+  authenticate,
+  confirm,
   collect,
   charge: createCharge({
     failures,

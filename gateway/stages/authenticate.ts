@@ -26,12 +26,40 @@ export type Authenticate = (
   later: (exchange: Exchange, failure: Failure | null) => void
 ) => Failure | null
 
-export function createAuthenticate(deps: AuthenticateDeps): Authenticate {
+/**
+ * Judges the key and its chain once more when the body is complete, which may be long after the head: what has changed
+ * meanwhile counts. Nearly always that is a look at two fields. Sets `waitsForKey` when the key must be looked up again.
+ */
+export type Confirm = Authenticate
+
+export function createAuthenticate(deps: AuthenticateDeps): {
+  authenticate: Authenticate
+  confirm: Confirm
+} {
   const { failures, clock, keys, chains, metrics, clientAddressOf } = deps
 
-  return function authenticate(exchange, later) {
-    const resolution = keys.resolve(exchange.secret, exchange.startedMs)
-    metrics.countCacheState(keys.lastState)
+  return {
+    authenticate(exchange, later) {
+      const resolution = keys.resolve(exchange.secret, exchange.startedMs)
+      metrics.countCacheState(keys.lastState)
+      return concludeOrWait(exchange, resolution, later)
+    },
+
+    confirm(exchange, later) {
+      const { key, chain } = exchange
+      if (key === null || key.isForgotten) {
+        exchange.waitsFor |= waitsForKey
+        return concludeOrWait(exchange, keys.resolve(exchange.secret, clock.nowMs()), later)
+      }
+      return chain === null || chain.isReplaced ? conclude(exchange, key) : checkExpiry(key.record)
+    }
+  }
+
+  function concludeOrWait(
+    exchange: Exchange,
+    resolution: Resolution | null,
+    later: Parameters<Authenticate>[1]
+  ): Failure | null {
     if (resolution !== null) return conclude(exchange, resolution)
     keys.wait(exchange.secret, (resolved) => {
       if (!exchange.isOver) later(exchange, conclude(exchange, resolved))
@@ -43,6 +71,8 @@ export function createAuthenticate(deps: AuthenticateDeps): Authenticate {
     exchange.waitsFor &= ~waitsForKey
     if (resolution === 'unknown') return failures.key_invalid
     if (resolution === 'unavailable') return failures.key_store_unavailable
+    // Counted once, however often it is resolved; settle takes it back.
+    if (exchange.key === null) resolution.holdings.exchanges++
     exchange.key = resolution
     exchange.chain = chains.get(resolution.record.chainId) ?? null
     return (
@@ -52,8 +82,11 @@ export function createAuthenticate(deps: AuthenticateDeps): Authenticate {
     )
   }
 
-  function refusalOf({ refusal, expiresAtMs }: KeptRecord): Failure | null {
-    if (refusal !== null) return failures[refusal]
+  function refusalOf(record: KeptRecord): Failure | null {
+    return record.refusal === null ? checkExpiry(record) : failures[record.refusal]
+  }
+
+  function checkExpiry({ expiresAtMs }: KeptRecord): Failure | null {
     return expiresAtMs !== 0 && expiresAtMs <= clock.wallMs() ? failures.key_expired : null
   }
 

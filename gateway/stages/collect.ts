@@ -1,15 +1,24 @@
 // The body, copied out of uWS (whose chunks are detached when the callback returns) under its limits, and then one scan
 // that finds what is called. The body of a request that is already refused is collected too while it is small, because
 // the answer should carry the client's id.
+
+import type { ByteAccount } from '../byte-account.ts'
+import type { Clock } from '../clock.ts'
+import type { Deadlines } from '../deadlines.ts'
 import type { Failure, Failures } from '../errors.ts'
 import { type Exchange, waitsForBody } from '../exchange.ts'
+import type { Holding } from '../org-holdings.ts'
 import { type Scan, scan } from '../rpc/scan.ts'
 
 export interface CollectDeps {
   readonly failures: Failures
+  readonly clock: Clock
+  readonly deadlines: Deadlines
+  /** From the head of a request to the end of its body. */
+  readonly bodyTimeoutMs: number
   readonly bodyBytesMax: number
-  /** For all exchanges of the thread together. */
-  readonly bodiesBytesMax: number
+  /** Of the bodies of all exchanges of the thread. */
+  readonly bodies: ByteAccount
   readonly batchItemsMax: number
 }
 
@@ -20,33 +29,70 @@ export interface Collect {
     complete: (exchange: Exchange) => void,
     refuse: (exchange: Exchange, failure: Failure) => void
   ): void
+  /** The key has become known after some of the body: the org holds that from now on. Fails when its share is used up. */
+  adopt(exchange: Exchange): Failure | null
   /** Finds the calls in a complete body. */
   read(exchange: Exchange): Failure | null
   /** Finds the client's ids for an answer that refuses; a body that cannot be read has none. */
   readIds(exchange: Exchange): void
-  /** Gives back what the body took of the thread's limit. */
+  /** Gives back what the body holds of the account. */
   release(exchange: Exchange): void
 }
 
+/** Smaller bodies are not counted: EXCHANGES_MAX bounds them. Bytes. */
+const smallBodyBytesMax = 16_384
+
 export function createCollect(deps: CollectDeps): Collect {
-  const { failures, bodyBytesMax, bodiesBytesMax, batchItemsMax } = deps
-  let heldBytes = 0
+  const { failures, clock, deadlines, bodyTimeoutMs, bodyBytesMax, bodies, batchItemsMax } = deps
+
+  /** Null when the piece was added. */
+  function receive(exchange: Exchange, chunk: ArrayBuffer, isLast: boolean): Failure | null {
+    const bytes = chunk.byteLength
+    exchange.bodyBytes += bytes
+    if (exchange.bodyBytes > bodyBytesMax) return failures.body_too_large
+    // Without room, a request that is refused anyway is answered without the id that is in its body.
+    if (!hold(exchange, bytes)) return exchange.failure ?? failures.overloaded
+    addPiece(exchange, chunk, isLast)
+    const nowMs = clock.nowMs()
+    if (isLast) deadlines.endBody(exchange, nowMs)
+    // A client that sends hardly anything, but again and again, is ended by the first piece after this time.
+    else if (nowMs - exchange.startedMs > bodyTimeoutMs) return failures.body_timeout
+    else deadlines.renew(exchange, nowMs)
+    return null
+  }
+
+  function hold(exchange: Exchange, bytes: number): boolean {
+    if (exchange.contentLength < smallBodyBytesMax) return true
+    const isTaken = bodies.take(exchange.bodyHolding, bytes)
+    if (isTaken) exchange.heldBodyBytes += bytes
+    return isTaken
+  }
+
+  function release(exchange: Exchange): void {
+    if (exchange.heldBodyBytes === 0) return
+    bodies.giveBack(exchange.bodyHolding, exchange.heldBodyBytes)
+    exchange.heldBodyBytes = 0
+  }
 
   return {
     listen(exchange, complete, refuse) {
+      exchange.bodyHolding = holdingOf(exchange)
       exchange.res.onData((chunk, isLast) => {
         if (exchange.isOver || (exchange.waitsFor & waitsForBody) === 0) return
-        const length = chunk.byteLength
-        exchange.bodyBytes += length
-        heldBytes += length
-        if (exchange.bodyBytes > bodyBytesMax) return refuse(exchange, failures.body_too_large)
-        if (heldBytes > bodiesBytesMax) return refuse(exchange, failures.overloaded)
-        addPiece(exchange, chunk, isLast)
-        if (!isLast) return
-        exchange.waitsFor &= ~waitsForBody
-        complete(exchange)
+        const failure = receive(exchange, chunk, isLast)
+        if (failure !== null) refuse(exchange, failure)
+        else if (isLast) complete(exchange)
       })
     },
+
+    adopt(exchange) {
+      const bytes = exchange.heldBodyBytes
+      release(exchange)
+      exchange.bodyHolding = holdingOf(exchange)
+      return hold(exchange, bytes) ? null : failures.overloaded
+    },
+
+    release,
 
     read(exchange) {
       const { body, chain } = exchange
@@ -68,14 +114,13 @@ export function createCollect(deps: CollectDeps): Collect {
         return
       const found = scan(exchange.body, batchItemsMax)
       if (found !== 'parse_error') exchange.scan = found
-    },
-
-    release(exchange) {
-      heldBytes -= exchange.bodyBytes
-      exchange.bodyBytes = 0
     }
   }
 }
+
+/** A request that is refused already holds nothing for its org, whose key it may only name. */
+const holdingOf = ({ key, failure }: Exchange): Holding | null =>
+  key === null || failure !== null ? null : key.holdings.bodies
 
 /** What is wrong with the request as a whole; the items of a batch are judged one by one. */
 function problemOf({ isBatch, calls }: Scan): string {

@@ -52,6 +52,7 @@ export function createSettle(deps: SettleDeps): Settle {
     metrics.countStatus(status)
     if (failure !== null) metrics.countFailure(failure.reason)
     if (key === null) return
+    key.holdings.exchanges--
     const nowMs = clock.nowMs()
     const outcome = failure === null ? outcomeOf(status) : failure.outcome
     settleCalls(exchange, key, { status, outcome, nowMs, latencyMs: nowMs - startedMs, bytesIn })

@@ -15,10 +15,12 @@ const tenant = await createTenant(db.database, { upstreamUrl: upstream.url })
 const gateway = await startGateway({
   databaseUrl: db.url,
   env: {
-    UPSTREAM_TIMEOUT_MS: '1200',
+    BODY_IDLE_TIMEOUT_MS: '300',
+    BODY_TIMEOUT_MS: '1200',
     REQUEST_BODY_BYTES_MAX: String(bodyBytesMax),
     BATCH_ITEMS_MAX: '3',
-    EXCHANGES_MAX: '4'
+    // One org may have six of them (org-holdings.ts).
+    EXCHANGES_MAX: '8'
   }
 })
 t.teardown(async () => {
@@ -56,16 +58,60 @@ t.test('a body that is cut off reaches nobody', async (t) => {
   await idle()
 })
 
-t.test('a body that does not go on is given up at the deadline, without an answer', async (t) => {
-  for (const target of [path, badPath]) {
-    const client = await RawClient.open(gateway.port)
-    client.send(head(call.length, target) + call.slice(0, 20))
-    t.equal(await client.answer(), null)
-    client.destroy()
+t.test(
+  'a body that stops coming is answered as body_timeout, and its connection closed',
+  async (t) => {
+    for (const [target, status, reason] of [
+      [path, 408, 'body_timeout'],
+      [badPath, 401, 'key_invalid']
+    ] as const) {
+      const client = await RawClient.open(gateway.port)
+      client.send(head(call.length, target) + call.slice(0, 20))
+      const answer = await client.answer()
+      t.equal(answer?.status, status)
+      t.equal(reasonOf(answer?.body), reason)
+      await client.closed()
+      client.destroy()
+    }
+    await serves(t)
+    t.equal(upstream.received.length, 1)
   }
-  await serves(t)
-  t.equal(upstream.received.length, 1)
-})
+)
+
+t.test(
+  'a body that comes steadily has time until BODY_TIMEOUT_MS, whatever UPSTREAM_TIMEOUT_MS is',
+  async (t) => {
+    const patient = await startGateway({
+      databaseUrl: db.url,
+      env: { UPSTREAM_TIMEOUT_MS: '100', BODY_IDLE_TIMEOUT_MS: '5000', BODY_TIMEOUT_MS: '600000' }
+    })
+    t.teardown(() => patient.stop())
+    for (const [port, status] of [
+      [patient.port, 200],
+      [gateway.port, 408]
+    ] as const) {
+      const client = await RawClient.open(port)
+      client.send(head(bodyBytesMax))
+      client.send(call)
+      let left = bodyBytesMax - call.length
+      const startedMs = performance.now()
+      const steps = setInterval(() => {
+        // One at a time until long after all the times that are not to apply, and then the rest.
+        const count = performance.now() - startedMs < 2500 ? 1 : left
+        client.send(' '.repeat(count))
+        left -= count
+      }, 20)
+      const answer = await client.answer()
+      clearInterval(steps)
+      t.equal(answer?.status, status)
+      if (status === 408) {
+        t.equal(reasonOf(answer?.body), 'body_timeout')
+        await client.closed()
+      }
+      client.destroy()
+    }
+  }
+)
 
 t.test('a body in single bytes is a body', async (t) => {
   const client = await RawClient.open(gateway.port)
@@ -122,8 +168,8 @@ t.test(
     upstream.answer = (request, response) => {
       held.push(() => echo(request, response))
     }
-    const waiting = Array.from({ length: 4 }, () => sendRaw(gateway.port, good))
-    await until(() => held.length === 4)
+    const waiting = Array.from({ length: 6 }, () => sendRaw(gateway.port, good))
+    await until(() => held.length === 6)
     const refused = await sendRaw(gateway.port, good)
     t.equal(refused?.status, 503)
     t.equal(refused?.headers['retry-after'], '01')

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
-import { Deadlines } from '../deadlines.ts'
+import { DeadlineList, Deadlines } from '../deadlines.ts'
 import { Exchange } from '../exchange.ts'
 
 const timeoutMs = 100
@@ -11,7 +11,7 @@ const timeoutMs = 100
 const newExchange = () => new Exchange(null as never, 0)
 
 /** What expires at `nowMs`, in the order in which it does. */
-function expiredAt(deadlines: Deadlines, nowMs: number): Exchange[] {
+function expiredAt(deadlines: DeadlineList, nowMs: number): Exchange[] {
   const expired: Exchange[] = []
   deadlines.sweep(nowMs, (exchange) => {
     expired.push(exchange)
@@ -20,7 +20,7 @@ function expiredAt(deadlines: Deadlines, nowMs: number): Exchange[] {
   return expired
 }
 
-function isList(t: Test, deadlines: Deadlines, expected: readonly Exchange[]): void {
+function isList(t: Test, deadlines: DeadlineList, expected: readonly Exchange[]): void {
   const all = deadlines.all()
   t.equal(all.length, expected.length)
   t.ok(all.every((exchange, place) => exchange === expected[place]))
@@ -28,7 +28,7 @@ function isList(t: Test, deadlines: Deadlines, expected: readonly Exchange[]): v
 }
 
 t.test('an exchange expires when its time is over, not a moment before', async (t) => {
-  const deadlines = new Deadlines(timeoutMs)
+  const deadlines = new DeadlineList(timeoutMs)
   const exchange = newExchange()
   deadlines.add(exchange, 1000)
   t.same(expiredAt(deadlines, 1099.9).length, 0)
@@ -38,7 +38,7 @@ t.test('an exchange expires when its time is over, not a moment before', async (
 })
 
 t.test('the oldest expire first, and those that are not late stay', async (t) => {
-  const deadlines = new Deadlines(timeoutMs)
+  const deadlines = new DeadlineList(timeoutMs)
   const exchanges = [0, 10, 20, 30].map((nowMs) => {
     const exchange = newExchange()
     deadlines.add(exchange, nowMs)
@@ -50,7 +50,7 @@ t.test('the oldest expire first, and those that are not late stay', async (t) =>
 })
 
 t.test('progress starts the time anew', async (t) => {
-  const deadlines = new Deadlines(timeoutMs)
+  const deadlines = new DeadlineList(timeoutMs)
   const [first, second] = [newExchange(), newExchange()]
   deadlines.add(first, 0)
   deadlines.add(second, 0)
@@ -85,7 +85,7 @@ class Model {
 
 const steps: Record<
   string,
-  (real: Deadlines, model: Model, nowMs: number, random: number) => void
+  (real: DeadlineList, model: Model, nowMs: number, random: number) => void
 > = {
   add(real, model, nowMs) {
     const exchange = newExchange()
@@ -119,7 +119,7 @@ t.test('whatever is added, renewed and removed, exactly the late ones expire', a
   })
   fc.assert(
     fc.property(fc.array(step, { maxLength: 200 }), (sequence) => {
-      const real = new Deadlines(timeoutMs)
+      const real = new DeadlineList(timeoutMs)
       const model = new Model()
       let nowMs = 0
       for (const { name, random, afterMs } of sequence) {
@@ -132,4 +132,27 @@ t.test('whatever is added, renewed and removed, exactly the late ones expire', a
       }
     })
   )
+})
+
+t.test('while its body comes an exchange has one time, and then another', async (t) => {
+  const deadlines = new Deadlines({ bodyIdleMs: 50, progressMs: timeoutMs })
+  const late = (nowMs: number) => {
+    const expired: Exchange[] = []
+    deadlines.sweep(nowMs, (exchange) => {
+      expired.push(exchange)
+      deadlines.remove(exchange)
+    })
+    return expired.length
+  }
+  const [stuck, whole] = [newExchange(), newExchange()]
+  deadlines.add(stuck, 0)
+  deadlines.add(whole, 0)
+  deadlines.renew(stuck, 40)
+  deadlines.endBody(whole, 45)
+  t.equal(deadlines.size, 2)
+  t.equal(late(89), 0)
+  t.equal(late(90), 1)
+  t.equal(late(144), 0)
+  t.equal(late(145), 1)
+  t.equal(deadlines.size, 0)
 })

@@ -36,6 +36,7 @@ const gateway = await startGateway({
   databaseUrl: db.url,
   env: {
     UPSTREAM_TIMEOUT_MS: '400',
+    BODY_IDLE_TIMEOUT_MS: '400',
     REQUEST_BODY_BYTES_MAX: '4096',
     BATCH_ITEMS_MAX: '3',
     UPSTREAM_CONNECTIONS_MAX: '1',
@@ -148,6 +149,21 @@ t.test('a body without a length', async (t) => {
   const init = { method: 'POST', body: stream, duplex: 'half' } as RequestInit
   const response = await fetch(`${gateway.url}/api=${good.secret}`, init)
   await expect(t, response, 'length_required')
+})
+
+t.test('a body that stops coming', async (t) => {
+  const socket = connect(gateway.port, '127.0.0.1')
+  t.teardown(() => socket.destroy())
+  socket.write(`POST /api=${good.secret} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{`)
+  let text = ''
+  for await (const piece of socket) text += piece
+  const [head = '', body = ''] = text.split('\r\n\r\n')
+  const headers = head
+    .split('\r\n')
+    .slice(1)
+    .map((line) => line.split(': ') as [string, string])
+  const status = Number(head.split(' ')[1])
+  await expect(t, new Response(body, { status, headers }), 'body_timeout', null)
 })
 
 t.test('limits', async (t) => {

@@ -1,5 +1,6 @@
 // A bug in any stage, whoever called it, is answered as `internal`, settled once, and does not end the process.
 import t from 'tap'
+import { ByteAccount } from '../byte-account.ts'
 import { systemClock as clock } from '../clock.ts'
 import { Deadlines } from '../deadlines.ts'
 import { createFailures } from '../errors.ts'
@@ -20,7 +21,7 @@ const bug = (): never => {
 /** A server whose pipeline has real stages but for those that the test breaks. */
 async function serve(t: { teardown: (work: () => void) => void }, broken: Partial<PipelineDeps>) {
   const [port = 0] = await freePorts(1)
-  const deadlines = new Deadlines(30_000)
+  const deadlines = new Deadlines({ bodyIdleMs: 30_000, progressMs: 30_000 })
   const bugs: unknown[] = []
   const settled: Exchange[] = []
   const settle = (exchange: Exchange) => {
@@ -29,7 +30,11 @@ async function serve(t: { teardown: (work: () => void) => void }, broken: Partia
     deadlines.remove(exchange)
     settled.push(exchange)
   }
-  const limits = { bodyBytesMax: 10_000, bodiesBytesMax: 100_000, batchItemsMax: 10 }
+  const limits = {
+    bodyBytesMax: 10_000,
+    bodies: new ByteAccount(100_000, 10_000),
+    batchItemsMax: 10
+  }
   const pipeline = new Pipeline({
     failures,
     clock,
@@ -40,7 +45,8 @@ async function serve(t: { teardown: (work: () => void) => void }, broken: Partia
       exchange.waitsFor &= ~waitsForKey
       return null
     },
-    collect: createCollect({ failures, ...limits }),
+    confirm: () => null,
+    collect: createCollect({ failures, clock, deadlines, bodyTimeoutMs: 30_000, ...limits }),
     charge: () => null,
     dispatch: (exchange, sink) => {
       setImmediate(() => {

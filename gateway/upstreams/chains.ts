@@ -16,6 +16,8 @@ export interface Chain {
   readonly metrics: ChainMetrics
   /** The upstreams that can be asked, in order. */
   readonly upstreams: readonly UpstreamPool[]
+  /** There is newer knowledge of the chains: look it up again. */
+  isReplaced: boolean
 }
 
 export interface ChainsDeps {
@@ -49,6 +51,7 @@ export class Chains {
 
   replace(records: readonly ChainRecord[]): void {
     const before = this.#pools
+    for (const chain of this.#byId.values()) chain.isReplaced = true
     this.#pools = new Map()
     this.#byId = new Map(records.flatMap((record) => this.#entryOf(record, before)))
     for (const [id, { pool }] of before) {
@@ -87,7 +90,8 @@ export class Chains {
       },
       weights: createWeights(methodWeights),
       metrics: this.#deps.metrics.forChain(name),
-      upstreams: upstreams.flatMap((upstream) => this.#poolOf(name, upstream, before))
+      upstreams: upstreams.flatMap((upstream) => this.#poolOf(name, upstream, before)),
+      isReplaced: false
     }
   }
 
