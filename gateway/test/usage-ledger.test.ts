@@ -28,7 +28,7 @@ async function setUp(t: Test) {
   t.teardown(async () => {
     await Promise.all(opened.map(({ close }) => close()))
     await proxy.stop()
-    rmSync(spoolFolder, { recursive: true })
+    rmSync(spoolFolder, { recursive: true, force: true })
   })
   const orgId = newId('org')
   const nodeId = `node-${orgId}`
@@ -204,6 +204,7 @@ t.test('an earlier run that was killed is told of, once', async (t) => {
   const killed = open({ bootId: 'boot_00000000000000000000000000' })
   await killed.ledger.start()
   await until(async () => (await writer(killed.bootId)) !== undefined)
+  await killed.kill()
   const second = open()
   await second.ledger.start()
   t.ok(second.ledger.lostSecondsMax > 0)
@@ -213,7 +214,6 @@ t.test('an earlier run that was killed is told of, once', async (t) => {
   await third.ledger.start()
   t.equal(third.ledger.lostSecondsMax, 0)
   await third.ledger.stop()
-  await killed.ledger.stop()
 })
 
 t.test('a file that cannot be read now is neither lost nor passed over', async (t) => {
@@ -325,8 +325,7 @@ t.test(
     await proxy.cut()
     killed.count([identityOf(1, orgId)])
     await until(() => files().length > 0)
-    // It never reaches the database again, and says no goodbye.
-    await killed.close()
+    await killed.kill()
     await proxy.restore()
     const second = open()
     await second.ledger.start()
@@ -339,6 +338,5 @@ t.test(
     await third.ledger.start()
     t.equal(third.ledger.lostSecondsMax, 0)
     await third.ledger.stop()
-    await killed.ledger.stop()
   }
 )

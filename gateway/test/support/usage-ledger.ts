@@ -34,11 +34,28 @@ export interface LedgerOptions {
 }
 
 export interface TestLedger {
-  readonly ledger: UsageLedger
+  readonly ledger: TestableLedger
   readonly bootId: string
   /** One call, in this minute, for each identity. */
   count(identities: readonly UsageIdentity[], minute?: number): void
+  /** From now on it does nothing any more, as a process that was killed. Resolves when that is certain. */
+  kill(): Promise<void>
   close(): Promise<void>
+}
+
+/** It can say whether it will flush again. */
+class TestableLedger extends UsageLedger {
+  isRunning = false
+
+  override async start(): Promise<void> {
+    await super.start()
+    this.isRunning = true
+  }
+
+  override async stop(): Promise<void> {
+    this.isRunning = false
+    await super.stop()
+  }
 }
 
 export function openLedger(options: LedgerOptions): TestLedger {
@@ -51,7 +68,9 @@ export function openLedger(options: LedgerOptions): TestLedger {
   })
   const log = createLog('silent', 'ledger')
   let recorded = 0
-  const ledger = new UsageLedger({
+  let isKilled = false
+  const died = Promise.withResolvers<void>()
+  const ledger = new TestableLedger({
     database,
     clock,
     log,
@@ -61,12 +80,25 @@ export function openLedger(options: LedgerOptions): TestLedger {
     spoolFolder,
     spoolBytesMax: options.spoolBytesMax ?? 1e9,
     callErrors: new CallErrors(database, log),
-    sealThreads: async () => true,
+    // Every flush begins here, and none goes on from here when the ledger is dead.
+    sealThreads: () => {
+      if (!isKilled) return Promise.resolve(true)
+      died.resolve()
+      return new Promise(() => undefined)
+    },
     recorded: () => recorded
   })
+  const kill = async () => {
+    if (ledger.isRunning) {
+      isKilled = true
+      await died.promise
+      ledger.isRunning = false
+    }
+  }
   return {
     ledger,
     bootId,
+    kill,
     count(identities, minute = Math.floor(clock.wallMs() / 60_000)) {
       const values = new Float64Array(identities.length * columnCount)
       for (let row = 0; row < identities.length; row++) {
@@ -76,6 +108,9 @@ export function openLedger(options: LedgerOptions): TestLedger {
       recorded += identities.length
       ledger.receive({ minute, identities, values, recorded })
     },
-    close: () => database.close()
+    async close() {
+      await kill()
+      await database.close()
+    }
   }
 }
