@@ -133,10 +133,9 @@ async function registerCors(app: App, { config }: Parts): Promise<void> {
   })
 }
 
-async function registerPressure(app: App): Promise<void> {
+async function registerPressure(app: App, { config }: Parts): Promise<void> {
   await app.register(fastifyUnderPressure, {
-    // A loop that is a second late answers nobody in time: refusing some serves the rest.
-    maxEventLoopDelay: 1000,
+    maxEventLoopDelay: config.eventLoopDelayMsMax,
     retryAfter: 1
   })
 }

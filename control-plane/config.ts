@@ -94,6 +94,12 @@ export const environmentSchema = Type.Object({
     1_000_000,
     'attempts to log in, register or use a mailed token that one client address may make in a minute; the same again for each account'
   ),
+  EVENT_LOOP_DELAY_MS_MAX: count(
+    1000,
+    0,
+    60_000,
+    'milliseconds that the event loop may be late: beyond them requests are refused, so that the rest is answered in time; 0 refuses none'
+  ),
   PASSWORD_QUEUE_MAX: count(
     16,
     0,
@@ -184,6 +190,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     logLevel: values.LOG_LEVEL,
     requestsPerMinute: values.REST_RATE_PER_MINUTE,
     authAttemptsPerMinute: values.AUTH_RATE_PER_MINUTE,
+    eventLoopDelayMsMax: values.EVENT_LOOP_DELAY_MS_MAX,
     passwordQueueMax: values.PASSWORD_QUEUE_MAX,
     requestBytesMax: values.REQUEST_BYTES_MAX,
     requestTimeoutMs: values.REQUEST_TIMEOUT * 1000,

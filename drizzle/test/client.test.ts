@@ -27,15 +27,14 @@ async function failureOf(work: Promise<unknown>): Promise<Error> {
 
 t.test('a server that never says hello fails a statement within the connect timeout', async (t) => {
   const { url, sockets, server } = await startMuteServer()
-  const database = openDatabase(url, { connectTimeoutMs: 100, statementTimeoutMs: 60_000 })
+  const database = openDatabase(url, { connectTimeoutMs: 100, statementTimeoutMs: 3_600_000 })
   t.teardown(async () => {
     await database.close()
     for (const socket of sockets) socket.destroy()
     server.close()
   })
-  const startedMs = performance.now()
+  // Otherwise it would fail after the hour that a statement has.
   t.ok(isConnectionFailure(await failureOf(database.pool.query('SELECT 1'))))
-  t.ok(performance.now() - startedMs < 5000)
 })
 
 t.test('with a real server', async (t) => {
@@ -48,9 +47,8 @@ t.test('with a real server', async (t) => {
       const impatient = openDatabase(url, { connectionsMax: 1, statementTimeoutMs: 150 })
       t.teardown(() => impatient.close())
       const [before] = await impatient.pool.query('SELECT CONNECTION_ID() AS id')
-      const startedMs = performance.now()
+      // Without the limit it would have an answer, after 20 s.
       const error = await failureOf(impatient.pool.query('SELECT SLEEP(20)'))
-      t.ok(performance.now() - startedMs < 5000)
       t.ok(isConnectionFailure(error))
       t.match(error.message, 'no answer for 150 ms')
       const [after] = await impatient.pool.query('SELECT CONNECTION_ID() AS id')
@@ -113,8 +111,7 @@ t.test('close cuts a connection that does not answer', async (t) => {
   const database = openDatabase(url, { statementTimeoutMs: 60_000 })
   const stuck = failureOf(database.pool.query('SELECT SLEEP(30)'))
   await database.pool.query('SELECT 1')
-  const startedMs = performance.now()
   await database.close()
+  // Otherwise it would have an answer, after 30 s.
   t.ok(isConnectionFailure(await stuck))
-  t.ok(performance.now() - startedMs < 5000)
 })

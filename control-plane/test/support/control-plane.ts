@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openDatabase } from '../../../drizzle/client.ts'
 import { createTestDatabase } from '../../../drizzle/test/support/test-database.ts'
+import { patienceMs } from '../../../scripts/test/support/until.ts'
 import { createApp } from '../../app.ts'
 import { type Config, readConfig } from '../../config.ts'
 import { createMailer } from '../../mail/mailer.ts'
@@ -40,7 +41,9 @@ export async function startControlPlane(options: TestOptions = {}) {
       SLUICE_DATA_DIR: folder,
       PUBLIC_RPC_URL: 'https://rpc.example.com',
       AUTH_RATE_PER_MINUTE: '100000',
-      REST_RATE_PER_MINUTE: '100000'
+      REST_RATE_PER_MINUTE: '100000',
+      // A machine that is busy with other work makes every loop late: no test depends on that.
+      EVENT_LOOP_DELAY_MS_MAX: '0'
     }),
     ...options.config
   }
@@ -48,7 +51,10 @@ export async function startControlPlane(options: TestOptions = {}) {
   const clock = () => new Date(Date.now() + time.offsetMs)
   const { onLog } = options
   const log = onLog === undefined ? createLogger('silent') : createLogger('trace', { write: onLog })
-  const database = openDatabase(config.databaseUrl, { connectTimeoutMs: 500 })
+  const database = openDatabase(config.databaseUrl, {
+    connectTimeoutMs: patienceMs,
+    statementTimeoutMs: patienceMs
+  })
   const mailer = createMailer({ config, log, clock })
   const metrics = createMetrics()
   const app = await createApp({ config, database, mailer, metrics, log, clock })

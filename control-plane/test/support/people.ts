@@ -10,7 +10,8 @@ export async function newcomer(plane: ControlPlane, name: string): Promise<Perso
   const client = plane.client(`${name}@example.com`)
   await client.post('/v1/auth/register', registration(client))
   await client.login()
-  const { body } = await client.get('/v1/orgs')
+  const { status, body } = await client.get('/v1/orgs')
+  if (status !== 200) throw new Error(`${name} has no orgs: ${status}, ${JSON.stringify(body)}`)
   return Object.assign(client, { orgId: body.data[0].id as string })
 }
 
