@@ -25,6 +25,9 @@ export const noRestrictions: Restrictions = {
 export function changeRestrictions(current: Restrictions, change: RestrictionInput): Restrictions {
   const { allowed_methods, allowed_origins, allowed_ips } = change
   const problems = [
+    ...findDoubles('allowed_methods', allowed_methods),
+    ...findDoubles('allowed_origins', allowed_origins),
+    ...findDoubles('allowed_ips', allowed_ips),
     ...findProblems('allowed_origins', allowed_origins, isOrigin, originHint),
     ...findProblems('allowed_ips', allowed_ips, isAddressBlock, addressHint)
   ]
@@ -49,6 +52,17 @@ function findProblems(
   return (list ?? []).flatMap((text, index) =>
     isValid(text) ? [] : [{ pointer: `#/${field}/${index}`, detail }]
   )
+}
+
+function findDoubles(field: string, list: readonly string[] | null | undefined) {
+  const seen = new Set<string>()
+  return (list ?? []).flatMap((text, index) => {
+    if (!seen.has(text)) {
+      seen.add(text)
+      return []
+    }
+    return [{ pointer: `#/${field}/${index}`, detail: 'is in the list already' }]
+  })
 }
 
 function isOrigin(text: string): boolean {

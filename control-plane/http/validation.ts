@@ -39,8 +39,9 @@ export function toInputProblems(
   }
   for (const problem of found) {
     const { instancePath, keyword, params } = problem
-    if (keyword === 'boolean') continue
-    if (keyword === 'required') {
+    // The schema of a member that is not known is `false`. There may be more of them than the validator lists.
+    if (keyword === 'boolean') add(instancePath, 'is not known here')
+    else if (keyword === 'required') {
       for (const name of namesOf(params.requiredProperties)) {
         add(`${instancePath}/${escapePointer(name)}`, 'is required')
       }
