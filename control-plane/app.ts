@@ -19,8 +19,10 @@ import type { Config } from './config.ts'
 import { registerEndpointRoutes } from './endpoints/routes.ts'
 import type { App } from './http/app-type.ts'
 import { registerDocumentation } from './http/documentation.ts'
+import { registerJsonBodies } from './http/json-body.ts'
 import { answerBrokenRequest, answerError, registerProblems } from './http/problem.ts'
 import { createAccountLimit, registerRateLimits } from './http/rate-limits.ts'
+import { registerRequestHeads } from './http/request-head.ts'
 import { registerRequestId, requestIdOf } from './http/request-id.ts'
 import { registerSilentConnections } from './http/silent-connections.ts'
 import { compileValidator } from './http/validation.ts'
@@ -49,6 +51,8 @@ const registrations: readonly ((app: App, parts: Parts) => Promise<void> | void)
   registerRequestId,
   registerObservation,
   registerSilentConnections,
+  registerRequestHeads,
+  registerJsonBodies,
   registerHeaders,
   // Before anything that can refuse: a browser may read a refusal only with these headers on it.
   registerCors,
@@ -96,7 +100,6 @@ function createServer({ config, log }: AppDeps): App {
     clientErrorHandler: answerBrokenRequest
   }).withTypeProvider<TypeBoxTypeProvider>()
   app.setValidatorCompiler(compileValidator)
-  app.removeContentTypeParser('text/plain')
   return app
 }
 

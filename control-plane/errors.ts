@@ -33,6 +33,7 @@ export const failures = {
   },
   body_too_large: { status: 413, title: 'The request body is too large' },
   media_type_not_supported: { status: 415, title: 'The request body must be application/json' },
+  headers_too_large: { status: 431, title: 'The request headers are too large' },
   idempotency_key_reused: { status: 422, title: 'The Idempotency-Key belongs to another request' },
   rate_limited: { status: 429, title: 'Too many requests' },
   too_many_streams: { status: 429, title: 'Too many live streams are open' },

@@ -90,7 +90,9 @@ interface Asked {
 }
 
 function readMoment(name: string, text: string): number {
-  const ms = Date.parse(text)
+  // A leap second is a moment of RFC 3339 and none of Date: the second after it is what everybody else counts.
+  const ms =
+    Date.parse(text.replace(/:60(?=[.Zz+-]|$)/, ':59')) + (/:60(?:[.Zz+-]|$)/.test(text) ? 1000 : 0)
   // The schema has judged the form; a day such as 02-31 passes it.
   if (Number.isNaN(ms)) throw refusal(name, 'is no day of the calendar')
   return ms

@@ -4,6 +4,21 @@ import { newId } from '../../drizzle/ids.ts'
 import { auditLog } from '../../drizzle/schema/requests.ts'
 import type { AuditEntry } from './audit-entry.ts'
 
+/** Its column holds 65,535 bytes. */
+const detailBytesMax = 60_000
+
 export async function appendAudit(tx: Transaction, entry: AuditEntry, now: Date): Promise<void> {
-  await tx.insert(auditLog).values({ ...entry, id: newId('aud', now.getTime()), createdAt: now })
+  const detail = boundedDetail(entry.detail)
+  await tx
+    .insert(auditLog)
+    .values({ ...entry, detail, id: newId('aud', now.getTime()), createdAt: now })
 }
+
+/** Of what would not fit, the names of its fields and their sizes: the act counts more than its every value. */
+function boundedDetail(detail: Record<string, unknown>): Record<string, unknown> {
+  if (bytesOf(detail) <= detailBytesMax) return detail
+  const sizes = Object.entries(detail).map(([name, value]) => [name, bytesOf(value)])
+  return { too_large: true, bytes_by_field: Object.fromEntries(sizes) }
+}
+
+const bytesOf = (value: unknown): number => Buffer.byteLength(JSON.stringify(value) ?? '')

@@ -56,9 +56,11 @@ function chainStatements({ orm }: Pick<Database, 'orm'>) {
       change: { [Field in 'name' | 'methodWeights']: ChainRow[Field] | undefined },
       audit: AuditEntry,
       now: Date
-    ): Promise<number | 'name_taken'> {
+    ): Promise<number | 'name_taken' | 'gone'> {
       return await orUnlessTaken(() =>
         orm.transaction(async (tx) => {
+          const [chain] = await lock(tx, id)
+          if (chain === undefined) return 'gone'
           await tx
             .update(chains)
             .set({ ...change, updatedAt: now })
@@ -70,9 +72,10 @@ function chainStatements({ orm }: Pick<Database, 'orm'>) {
     },
 
     /** Removes a chain with its upstreams, unless an endpoint that is not deleted uses it. */
-    async remove(id: string, audit: AuditEntry, now: Date): Promise<number | 'in_use'> {
+    async remove(id: string, audit: AuditEntry, now: Date): Promise<number | 'in_use' | 'gone'> {
       return await orm.transaction(async (tx) => {
-        await lock(tx, id)
+        const [chain] = await lock(tx, id)
+        if (chain === undefined) return 'gone'
         const [used] = await tx
           .select({ total: count() })
           .from(endpoints)
@@ -130,8 +133,9 @@ function upstreamStatements({ orm }: Pick<Database, 'orm'>) {
       change: { [Field in 'name' | 'url']: UpstreamRow[Field] | undefined },
       audit: AuditEntry,
       now: Date
-    ): Promise<number> {
+    ): Promise<number | 'gone'> {
       return await orm.transaction(async (tx) => {
+        if (!(await lockUpstream(tx, node))) return 'gone'
         await tx
           .update(upstreams)
           .set({ ...change, updatedAt: now })
@@ -141,8 +145,13 @@ function upstreamStatements({ orm }: Pick<Database, 'orm'>) {
       })
     },
 
-    async removeUpstream(node: UpstreamRow, audit: AuditEntry, now: Date): Promise<number> {
+    async removeUpstream(
+      node: UpstreamRow,
+      audit: AuditEntry,
+      now: Date
+    ): Promise<number | 'gone'> {
       return await orm.transaction(async (tx) => {
+        if (!(await lockUpstream(tx, node))) return 'gone'
         await tx.delete(upstreams).where(eq(upstreams.id, node.id))
         await appendAudit(tx, audit, now)
         return await announceUpstream(tx, node)
@@ -156,6 +165,16 @@ function lock(tx: Transaction, id: string) {
   return tx.select({ id: chains.id }).from(chains).where(eq(chains.id, id)).for('update')
 }
 
+/** Whether it is still there. Of several who change or remove it at once, one after the other. */
+async function lockUpstream(tx: Transaction, { id }: UpstreamRow): Promise<boolean> {
+  const rows = await tx
+    .select({ id: upstreams.id })
+    .from(upstreams)
+    .where(eq(upstreams.id, id))
+    .for('update')
+  return rows.length > 0
+}
+
 function announceChain(tx: Transaction, chainId: string): Promise<number> {
   return appendChange(tx, { entity: 'chain', entityId: chainId, chainId })
 }
@@ -164,7 +183,7 @@ function announceUpstream(tx: Transaction, node: UpstreamRow): Promise<number> {
   return appendChange(tx, { entity: 'upstream', entityId: node.id, chainId: node.chainId })
 }
 
-async function orUnlessTaken(work: () => Promise<number>): Promise<number | 'name_taken'> {
+async function orUnlessTaken<T>(work: () => Promise<T>): Promise<T | 'name_taken'> {
   try {
     return await work()
   } catch (error) {

@@ -105,7 +105,7 @@ function chainActs(deps: ChainServiceDeps) {
       const now = clock()
       const { name, method_weights: methodWeights } = change
       // Only what is named: a change of the other field at the same moment must not be undone.
-      const outcome = await repo.update(chain.id, { name, methodWeights }, audit, now)
+      const outcome = unlessGone(await repo.update(chain.id, { name, methodWeights }, audit, now))
       const changeId = unlessTaken(outcome, name ?? chain.name)
       return { changed: await viewOf(actor, await requireChain(chain.id)), changeId }
     },
@@ -114,7 +114,7 @@ function chainActs(deps: ChainServiceDeps) {
       const chain = await requireChain(idOrName)
       const detail = { name: chain.name }
       const audit = actOf(actor, 'chain.delete', { targetId: chain.id, detail })
-      const outcome = await repo.remove(chain.id, audit, clock())
+      const outcome = unlessGone(await repo.remove(chain.id, audit, clock()))
       if (outcome === 'in_use') {
         throw new Failure('chain_in_use', {
           detail: `Endpoints on ${chain.name} must be deleted first.`
@@ -162,7 +162,7 @@ function upstreamActs(deps: ChainServiceDeps) {
           : secretBox.seal(requireUrl(change.url, '#/url'), node.id)
       const detail = { chain_id: node.chainId, fields: Object.keys(change) }
       const audit = actOf(actor, 'upstream.update', { targetId: id, detail })
-      const changeId = await repo.updateUpstream(node, { name, url }, audit, clock())
+      const changeId = unlessGone(await repo.updateUpstream(node, { name, url }, audit, clock()))
       return { changed: view(deps, await findUpstream(deps, chain, id)), changeId }
     },
 
@@ -170,7 +170,10 @@ function upstreamActs(deps: ChainServiceDeps) {
       const node = await findUpstream(deps, chain, id)
       const detail = { chain_id: node.chainId, name: node.name }
       const audit = actOf(actor, 'upstream.delete', { targetId: id, detail })
-      return { changed: node, changeId: await repo.removeUpstream(node, audit, clock()) }
+      return {
+        changed: node,
+        changeId: unlessGone(await repo.removeUpstream(node, audit, clock()))
+      }
     }
   }
 }
@@ -212,6 +215,12 @@ function requireUrl(text: string, pointer: string): string {
   const read = readUpstreamUrl(text)
   if ('problem' in read) throw invalidFields([{ pointer, detail: read.problem }])
   return read.url
+}
+
+/** What somebody else removed meanwhile is not there, and nothing has happened to it. */
+function unlessGone<T>(outcome: T | 'gone'): T {
+  if (outcome === 'gone') throw new Failure('not_found')
+  return outcome
 }
 
 function unlessTaken(outcome: number | 'name_taken', name: string): number {

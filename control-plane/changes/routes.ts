@@ -8,8 +8,8 @@ export function registerChangeRoutes(app: App, { changes }: { changes: ChangeSer
     '/v1/changes/:change',
     { schema: schema.readChangeRoute, config: { access: 'user' } },
     async (request) => {
-      const id = Number(request.params.change)
-      return schema.presentChange(await changes.read(actorOf(request), id))
+      const { change } = request.params
+      return schema.presentChange(await changes.read(actorOf(request), change))
     }
   )
 }

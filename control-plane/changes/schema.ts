@@ -15,7 +15,9 @@ const changeSchema = Type.Object(
     applied: Type.Integer({ description: 'how many of them have' }),
     gateways: Type.Array(
       Type.Object({
-        node_id: Type.String(),
+        node_id: Type.String({
+          description: 'its NODE_ID for the operator; gateway-1, gateway-2 … for everybody else'
+        }),
         applied: Type.Boolean(),
         applied_at: nullable(moment('when the gateway had it in force on all its threads'))
       }),
@@ -47,7 +49,7 @@ export const readChangeRoute = {
   summary: 'Read whether a change is in force on every gateway',
   tags: ['changes'],
   params: Type.Object({
-    change: Type.String({ pattern: '^[1-9][0-9]{0,14}$', description: 'a change_id' })
+    change: Type.Integer({ minimum: 1, description: 'a change_id' })
   }),
   response: { 200: changeSchema }
 }

@@ -42,10 +42,18 @@ export function createChangeService({ repo, orgs, clock }: ChangeServiceDeps) {
       // Gateways first: an application that is written in between can only make the answer truer.
       const running = await repo.loadGateways(seenSince)
       const applications = await repo.loadApplications(id)
-      const gateways = running.map((gateway) => stateOf(gateway, change, applications))
+      const states = running.map((gateway) => stateOf(gateway, change, applications))
+      const gateways = actor.isOperator ? states : withoutNames(states)
       return { change, gateways, effectiveAt: lastOf(gateways) }
     }
   }
+}
+
+/** Names of gateways are host names and ports of the operator's network: no tenant's business. */
+function withoutNames(gateways: readonly GatewayState[]): GatewayState[] {
+  return gateways
+    .toSorted((a, b) => (a.nodeId < b.nodeId ? -1 : 1))
+    .map((gateway, place) => ({ ...gateway, nodeId: `gateway-${place + 1}` }))
 }
 
 function stateOf(

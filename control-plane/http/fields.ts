@@ -6,14 +6,16 @@ export const nullable = <T extends TSchema & { type: string }>(schema: T) =>
   Type.Unsafe<Static<T> | null>({ ...schema, type: [schema.type, 'null'] })
 
 // Neither control characters nor half characters, nor what turns the direction of the text around it.
-const plain = '[^\\p{Cc}\\p{Cs}\\u202a-\\u202e\\u2066-\\u2069]'
+const plain = '[^\\p{Cc}\\p{Cs}\\u061c\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069]'
+// Fillers (U+3164 and others) and the blank of Braille are letters and symbols that nobody sees.
+const visible = '[^\\p{C}\\p{Z}\\p{Default_Ignorable_Code_Point}\\u2800]'
 
 /** What a person calls something: 1 to 100 characters, at least one of them visible. */
 export const label = (description: string) =>
   Type.String({
     minLength: 1,
     maxLength: 100,
-    pattern: `^(?=.*[^\\p{C}\\p{Z}])${plain}*$`,
+    pattern: `^(?=.*${visible})${plain}*$`,
     description: `${description}: 1 to 100 characters, without control characters`
   })
 

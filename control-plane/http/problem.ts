@@ -1,11 +1,13 @@
 // The one place where anything thrown becomes an answer: RFC 9457 application/problem+json, whatever happened and
 // wherever, with the request id. A bug is logged with its stack and tells the outside nothing.
+import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import Type from 'typebox'
 import { isUnavailable } from '../../drizzle/client.ts'
 import { Failure, type FailureCode, failures, type InputProblem } from '../errors.ts'
 import type { App } from './app-type.ts'
+import { newRequestId } from './request-id.ts'
 import { toInputProblems } from './validation.ts'
 
 export const problemSchema = Type.Object(
@@ -103,16 +105,20 @@ export function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Socket
     socket.destroy()
     return
   }
-  const tooLarge = error.code === 'HPE_HEADER_OVERFLOW'
+  const code = error.code === 'HPE_HEADER_OVERFLOW' ? 'headers_too_large' : 'malformed_request'
+  const { status, title } = failures[code]
+  const requestId = newRequestId()
+  const detail = 'This is not HTTP/1.1 as RFC 9112 has it.'
   const body = JSON.stringify({
-    type: 'urn:sluice:problem:malformed_request',
-    title: failures.malformed_request.title,
-    status: 400,
-    code: 'malformed_request',
-    detail: tooLarge ? 'The headers are too large.' : 'This is not HTTP/1.1 as RFC 9112 has it.'
+    type: `urn:sluice:problem:${code}`,
+    title,
+    status,
+    code,
+    ...(code === 'malformed_request' ? { detail } : {}),
+    request_id: requestId
   })
   socket.end(
-    `HTTP/1.1 400 Bad Request\r\nContent-Type: application/problem+json\r\nConnection: close\r\n` +
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/problem+json; charset=utf-8\r\nX-Request-Id: ${requestId}\r\nConnection: close\r\n` +
       `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
   )
 }

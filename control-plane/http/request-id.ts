@@ -8,8 +8,10 @@ const pattern = /^[A-Za-z0-9_-]{8,64}$/
 
 export function requestIdOf(request: Pick<IncomingMessage, 'headers'>): string {
   const given = request.headers['x-request-id']
-  return typeof given === 'string' && pattern.test(given) ? given : randomBytes(12).toString('hex')
+  return typeof given === 'string' && pattern.test(given) ? given : newRequestId()
 }
+
+export const newRequestId = (): string => randomBytes(12).toString('hex')
 
 export function registerRequestId(app: App): void {
   app.addHook('onRequest', async (request, reply) => {

@@ -1,5 +1,5 @@
 // The one judge of input: typebox, strict. Nothing is coerced in a body, nothing unknown is dropped in silence; in a
-// query string, where everything is text, plain decimal integers become numbers and nothing else changes.
+// query string or a path, where everything is text, plain decimal integers become numbers and nothing else changes.
 import type { FastifySchemaCompiler, FastifySchemaValidationError } from 'fastify'
 import type { TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
@@ -17,7 +17,8 @@ interface SchemaNode {
 export const compileValidator: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) => {
   const compiled = Compile(schema)
   return (input: unknown) => {
-    const value = httpPart === 'querystring' ? readIntegers(schema, input) : input
+    const isText = httpPart === 'querystring' || httpPart === 'params'
+    const value = isText ? readIntegers(schema, input) : input
     if (compiled.Check(value)) return { value }
     const error = compiled.Errors(value).map((problem) => ({
       ...problem,
@@ -58,7 +59,11 @@ function readIntegers(schema: SchemaNode, input: unknown): unknown {
   const query = { ...(input as Record<string, unknown>) }
   for (const [name, property] of Object.entries(schema.properties ?? {})) {
     const text = query[name]
-    if (property.type === 'integer' && typeof text === 'string' && /^-?\d{1,15}$/.test(text)) {
+    if (
+      property.type === 'integer' &&
+      typeof text === 'string' &&
+      /^(?:0|-?[1-9]\d{0,14})$/.test(text)
+    ) {
       query[name] = Number(text)
     }
   }

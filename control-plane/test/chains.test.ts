@@ -169,3 +169,39 @@ t.test('a renamed chain is the same chain to its endpoints', async (t) => {
   t.equal(taken.status, 201)
   t.equal((await theOperator.patch('/v1/chains/third', { name: 'new-name' })).status, 409)
 })
+
+t.test('of many who remove a chain or an upstream at once, one has removed it', async (t) => {
+  const theOperator = await operator(plane)
+  const { body: chain } = await theOperator.post('/v1/chains', { name: 'brief', kind: 'evm' })
+  const node = { name: 'node', url: 'https://node.example.com/' }
+  const { body: upstream } = await theOperator.post('/v1/chains/brief/upstreams', node)
+  const removeAtOnce = async (path: string) => {
+    const all = await Promise.all(Array.from({ length: 8 }, () => theOperator.delete(path)))
+    return all.map(({ status }) => status).sort()
+  }
+  const once = [200, ...Array.from({ length: 7 }, () => 404)]
+  t.same(await removeAtOnce(`/v1/chains/brief/upstreams/${upstream.id}`), once)
+  t.same(await removeAtOnce(`/v1/chains/${chain.id}`), once)
+  const [rows] = await plane.database.pool.query(
+    "SELECT action, COUNT(*) AS times FROM audit_log WHERE action LIKE '%.delete' AND target_id IN (?) GROUP BY action ORDER BY action",
+    [[chain.id, upstream.id]]
+  )
+  t.same(rows, [
+    { action: 'chain.delete', times: 1 },
+    { action: 'upstream.delete', times: 1 }
+  ])
+})
+
+t.test('the audit log takes the largest change that a body can hold', async (t) => {
+  const theOperator = await operator(plane)
+  await theOperator.post('/v1/chains', { name: 'heavy', kind: 'evm' })
+  const name = (place: number) => `${String(place).padStart(3, '0')}${'"'.repeat(59)}`
+  const weights = Object.fromEntries(Array.from({ length: 500 }, (_, at) => [name(at), 10]))
+  const { status, body } = await theOperator.patch('/v1/chains/heavy', { method_weights: weights })
+  t.equal(status, 200)
+  const [rows] = await plane.database.pool.query(
+    "SELECT detail FROM audit_log WHERE action = 'chain.update' AND target_id = ?",
+    [body.id]
+  )
+  t.match(JSON.parse((rows as { detail: string }[])[0]?.detail ?? ''), { too_large: true })
+})

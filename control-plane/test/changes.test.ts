@@ -2,7 +2,7 @@
 import t from 'tap'
 import { newId } from '../../drizzle/ids.ts'
 import { startControlPlane } from './support/control-plane.ts'
-import { endpointOf, member } from './support/people.ts'
+import { endpointOf, member, operator } from './support/people.ts'
 
 const plane = await startControlPlane()
 t.teardown(() => plane.stop())
@@ -49,7 +49,8 @@ t.test(
   async (t) => {
     const rotated = await ann.post(`${endpoint.path}/rotate`, { overlap_seconds: 0 })
     const id: number = rotated.body.change_id
-    const read = async () => (await ann.get(`/v1/changes/${id}`)).body
+    const theOperator = await operator(plane)
+    const read = async () => (await theOperator.get(`/v1/changes/${id}`)).body
     t.match(await read(), { id, entity: 'key', effective: false, effective_at: null, gateways: [] })
 
     const [one, two] = [gateway('node-1'), gateway('node-2')]
@@ -71,6 +72,10 @@ t.test(
     await apply(two, id, secondAt)
     await report(two, { appliedChangeId: id, bootedAt: hourAgo() })
     t.match(await read(), { effective: true, effective_at: secondAt.toISOString(), applied: 2 })
+
+    const asTenant = await ann.get(`/v1/changes/${id}`)
+    t.match(asTenant.body, { gateways: [{ node_id: 'gateway-1' }, { node_id: 'gateway-2' }] })
+    t.notMatch(JSON.stringify(asTenant.body), 'node-', 'names of hosts are the operator’s')
   }
 )
 
@@ -92,7 +97,7 @@ t.test('a gateway that was not seen for ten seconds does not count', async (t) =
   await report(running, { appliedChangeId: body.change_id, bootedAt: hourAgo() })
   await apply(running, body.change_id, plane.clock())
   const change = await ann.get(`/v1/changes/${body.change_id}`)
-  t.match(change.body, { effective: true, gateways: [{ node_id: 'node-4' }] })
+  t.match(change.body, { effective: true, gateways: [{ node_id: 'gateway-1' }] })
 })
 
 t.test('an application by an earlier life of a gateway says nothing about this one', async (t) => {

@@ -53,6 +53,7 @@ check(await ann.get('/v1/nothing'), 'not_found')
 check(await theOperator.post('/v1/chains', { name: 'demo', kind: 'evm' }), 'name_taken')
 check(await theOperator.delete('/v1/chains/demo'), 'chain_in_use')
 check(await raw(`{"email":"${'x'.repeat(70_000)}"}`, 'application/json'), 'body_too_large')
+check(await nobody.get('/v1/me', { 'x-large': 'x'.repeat(20_000) }), 'headers_too_large')
 check(await raw('email=x', 'application/x-www-form-urlencoded'), 'media_type_not_supported')
 const withKey = (key: string, name: string) =>
   ann.post(createPath, { name, chain: 'demo' }, { 'idempotency-key': key })

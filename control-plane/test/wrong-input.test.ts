@@ -3,7 +3,7 @@
 import { connect } from 'node:net'
 import t from 'tap'
 import { startControlPlane } from './support/control-plane.ts'
-import { member } from './support/people.ts'
+import { endpointOf, member } from './support/people.ts'
 
 const plane = await startControlPlane()
 t.teardown(() => plane.stop())
@@ -119,8 +119,42 @@ t.test('bytes that are no request get a problem, and the next client is served',
   const large = await exchange(
     `GET / HTTP/1.1\r\nHost: x\r\nX-Large: ${'x'.repeat(20_000)}\r\n\r\n`
   )
-  t.match(large, /headers are too large/)
+  t.match(large, /^HTTP\/1\.1 431 /)
+  t.match(large, /"code":"headers_too_large"/)
   t.equal((await ann.get('/v1/me')).status, 200)
+})
+
+t.test('two Host headers are refused: two servers could read them in two ways', async (t) => {
+  const head = 'GET /openapi.json HTTP/1.1\r\nHost: a\r\nHost: b\r\nConnection: close\r\n\r\n'
+  t.match(await exchange(head), /^HTTP\/1\.1 400 [\s\S]*more than one Host/)
+})
+
+t.test('a body that is not UTF-8 is refused, not repaired', async (t) => {
+  const body = new Uint8Array(Buffer.from('{"first_name":"J\xfcrgen"}', 'latin1'))
+  const response = await fetch(`${plane.url}/v1/me`, {
+    method: 'PATCH',
+    headers: { ...json, authorization: `Bearer ${ann.token}` },
+    body
+  })
+  t.equal(response.status, 400)
+  t.match(await response.json(), { code: 'malformed_request', detail: /UTF-8/ })
+})
+
+t.test('an empty body is none, whatever its type says', async (t) => {
+  const endpoint = await endpointOf(plane, ann)
+  const send = (method: string, path: string) => ann.send(method, path, undefined, json)
+  const revoked = await send('POST', `${endpoint.path}/keys/${endpoint.keys[0].id}/revoke`)
+  t.match(revoked, { status: 200, body: { keys: [{ status: 'revoked' }] } })
+  t.equal((await send('DELETE', endpoint.path)).status, 200)
+  t.match(await send('PATCH', '/v1/me'), { status: 400, body: { errors: [{ in: 'body' }] } })
+})
+
+t.test('a name has something to see, and does not turn the text around it', async (t) => {
+  for (const name of ['\u3164', '\u2800', '\u115f \u1160', 'a\u200fb', '\u061ca', ' ', '\u200b']) {
+    const { status, body } = await ann.post('/v1/orgs', { name })
+    t.match({ status, errors: body.errors }, { status: 400, errors: [{ pointer: '#/name' }] })
+  }
+  t.equal((await ann.post('/v1/orgs', { name: 'שלום 👩‍🚀 日本' })).status, 201)
 })
 
 async function exchange(bytes: string): Promise<string> {
