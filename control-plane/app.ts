@@ -12,16 +12,18 @@ import { registerAnalyticsRoutes } from './analytics/routes.ts'
 import { registerAccessTokens } from './auth/access-token.ts'
 import { registerAuthentication } from './auth/authentication.ts'
 import { registerAuthRoutes } from './auth/routes.ts'
+import { createSessionCookies } from './auth/session-cookies.ts'
 import { registerChainRoutes } from './chains/routes.ts'
 import { registerChangeRoutes } from './changes/routes.ts'
 import type { Clock } from './clock.ts'
 import type { Config } from './config.ts'
 import { registerEndpointRoutes } from './endpoints/routes.ts'
 import type { App } from './http/app-type.ts'
+import { trustIn } from './http/client-address.ts'
 import { registerDocumentation } from './http/documentation.ts'
 import { registerJsonBodies } from './http/json-body.ts'
 import { answerBrokenRequest, answerError, registerProblems } from './http/problem.ts'
-import { createAccountLimit, registerRateLimits } from './http/rate-limits.ts'
+import { registerPreflightLimit, registerRateLimits } from './http/rate-limits.ts'
 import { registerRequestHeads } from './http/request-head.ts'
 import { registerRequestId, requestIdOf } from './http/request-id.ts'
 import { registerSilentConnections } from './http/silent-connections.ts'
@@ -54,19 +56,23 @@ const registrations: readonly ((app: App, parts: Parts) => Promise<void> | void)
   registerRequestHeads,
   registerJsonBodies,
   registerHeaders,
-  // Before anything that can refuse: a browser may read a refusal only with these headers on it.
+  // The limiter counts behind all hooks of the application, before authentication: a flood of forged tokens is cut off
+  // without a look into the database. It, the documentation and the access rule watch routes being added, so all of them
+  // stand above the first route.
+  registerRateLimits,
+  // Routes, also those that plugins bring, answer errors as it was said when they were added.
+  registerProblems,
+  // Before CORS, which answers preflights itself.
+  registerPreflightLimit,
+  // Before anything else that can refuse: a browser may read a refusal only with these headers on it.
   registerCors,
   registerPressure,
   registerCookies,
-  // Before authentication, so that a flood of forged tokens is cut off without a look into the database. The limiter, the
-  // documentation and the access rule watch routes being added, so all of them stand above the first route.
-  registerRateLimits,
   registerAccessTokens,
   registerAuthentication,
   // Behind authentication and validation: a key belongs to a user, and what is refused claims none.
   (app, parts) =>
     registerIdempotencyKeys(app, { ...parts, repo: createIdempotencyRepo(parts.database) }),
-  registerProblems,
   registerDocumentation,
   registerRoutes
 ]
@@ -89,8 +95,7 @@ function createServer({ config, log }: AppDeps): App {
     }),
     genReqId: requestIdOf,
     requestIdHeader: false,
-    // A list of proxies or nobody: `true` would believe whatever a client says of itself.
-    trustProxy: config.trustedProxies.length > 0 ? config.trustedProxies : false,
+    trustProxy: trustIn(config.trustedProxies),
     bodyLimit: config.requestBytesMax,
     requestTimeout: config.requestTimeoutMs,
     // Requests that come in over open connections while the process stops are served like any other.
@@ -148,7 +153,7 @@ async function registerCookies(app: App): Promise<void> {
 }
 
 function registerRoutes(app: App, parts: Parts): void {
-  const deps = { ...parts, accountLimit: createAccountLimit(app, parts) }
+  const deps = { ...parts, cookies: createSessionCookies(parts) }
   registerAuthRoutes(app, deps)
   registerUserRoutes(app, deps)
   registerOrgRoutes(app, deps)

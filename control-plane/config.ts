@@ -2,9 +2,9 @@
 // control-plane/ reads the environment.
 import { join, resolve } from 'node:path'
 import Type from 'typebox'
+import { isAddressBlock } from '../drizzle/address-block.ts'
 import { databaseUrlSchema } from '../drizzle/database-url.ts'
 import { readEnvironment } from '../drizzle/environment.ts'
-import { isAddressBlock } from './http/address.ts'
 
 const port = (fallback: number, description: string) =>
   Type.Integer({ default: fallback, minimum: 1, maximum: 65_535, description })
@@ -92,7 +92,7 @@ export const environmentSchema = Type.Object({
     20,
     1,
     1_000_000,
-    'attempts to log in, register or use a mailed token that one client address may make in a minute; the same again for each account'
+    'attempts to log in, register, ask for a mail or use a mailed token that one client address may make in a minute, for each of these; failed sign-ins to one account are bounded besides'
   ),
   EVENT_LOOP_DELAY_MS_MAX: count(
     1000,
@@ -139,6 +139,8 @@ export const durations = {
   session: 90 * 86_400_000,
   /** Two tabs that refresh at once both get the same successor within it. */
   refreshGrace: 30_000,
+  /** A browser is known for so long after a sign-in. As long as a session, which ends by itself then. */
+  deviceToken: 90 * 86_400_000,
   verifyEmailToken: 24 * 3_600_000,
   resetPasswordToken: 3_600_000,
   idempotencyKey: 24 * 3_600_000,
@@ -152,6 +154,17 @@ export const durations = {
   liveStall: 30_000,
   /** What was consumed in a day is of no use to a gateway after it. Kept for who looks into a complaint. */
   quotaUsage: 7 * 86_400_000
+} as const
+
+/** How many passwords may be guessed: see docs/decisions/guessing.md. */
+export const guessing = {
+  /** Failures on one account from one block of addresses, or from one known device: a person who tries all they remember. */
+  perPlaceMax: 10,
+  perPlaceWindowMs: 15 * 60_000,
+  /** Failures in a row on one account from browsers that are not known (NIST SP 800-63B, 3.2.2: no more than 100). */
+  inARowMax: 100,
+  /** Without one more failure for so long the row is over. */
+  inARowLifeMs: 30 * 86_400_000
 } as const
 
 /** How what has had its time is removed: see housekeeping/sweeper.ts. */

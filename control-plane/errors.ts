@@ -11,6 +11,15 @@ export const failures = {
   access_token_invalid: { status: 401, title: 'The access token is not valid or has expired' },
   credentials_invalid: { status: 401, title: 'The email or the password is wrong' },
   refresh_token_invalid: { status: 401, title: 'The session has ended: log in again' },
+  password_required: {
+    status: 403,
+    title: 'Send the password of the account, or sign in to it first'
+  },
+  sign_in_guarded: {
+    status: 403,
+    title:
+      'Too many sign-ins to this account have failed: use a browser that was signed in before, or set a new password by mail'
+  },
   email_not_verified: { status: 403, title: 'The email address must be verified first' },
   operator_required: { status: 403, title: 'Only the operator may do this' },
   role_required: { status: 403, title: 'Your role in this org does not allow this' },

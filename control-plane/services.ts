@@ -7,9 +7,11 @@ import { createLiveAccess } from './analytics/live-access.ts'
 import { createLiveFeed } from './analytics/live-feed.ts'
 import { createUsageRepo } from './analytics/repo.ts'
 import { createAnalyticsService } from './analytics/service.ts'
+import { createAttemptCounts } from './auth/attempt-counts.ts'
 import { createPasswordHasher } from './auth/password-hasher.ts'
 import { createAuthRepo } from './auth/repo.ts'
 import { createAuthService } from './auth/service.ts'
+import { createSignInGuard } from './auth/sign-in-guard.ts'
 import { createChainRepo } from './chains/repo.ts'
 import { createChainService } from './chains/service.ts'
 import { createChangeRepo } from './changes/repo.ts'
@@ -44,7 +46,9 @@ export function createServices({ config, database, mailer, metrics, log, clock }
   const tools = { clock, newId, config, secretBox, passwords, mailer, keyMint, metrics, log }
 
   const users = createUserService({ ...tools, repo: createUserRepo(database) })
-  const auth = createAuthService({ ...tools, repo: createAuthRepo(database), users })
+  const counts = createAttemptCounts(database)
+  const guard = createSignInGuard({ counts, secret: config.jwtSecrets[0] ?? '' })
+  const auth = createAuthService({ ...tools, repo: createAuthRepo(database), users, guard })
   const orgs = createOrgService({ ...tools, repo: createOrgRepo(database) })
   const chains = createChainService({ ...tools, repo: createChainRepo(database) })
   const endpoints = createEndpointService({

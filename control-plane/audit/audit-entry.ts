@@ -6,8 +6,13 @@ export type AuditAction =
   | 'user.update'
   | 'user.verify_email'
   | 'user.reset_password'
+  | 'user.request_reset'
+  | 'user.request_verification'
+  | 'user.refuse_token'
   | 'user.promote'
+  | 'operator.refuse'
   | 'session.create'
+  | 'session.refuse'
   | 'session.end'
   | 'session.reuse_detected'
   | 'org.create'
@@ -37,7 +42,7 @@ export interface AuditEntry {
 
 export interface AuditTarget {
   orgId?: string
-  targetId: string
+  targetId: string | null
   detail?: Record<string, unknown>
 }
 
@@ -46,13 +51,14 @@ export function actOf(actor: Actor, action: AuditAction, target: AuditTarget): A
   return actBy(actor.userId, actor, action, target)
 }
 
-/** The entry for an act of a user who proves who they are in this very request. */
+/** The entry for an act of a user who proves who they are in this very request, or for one that concerns their account. */
 export function actBy(
-  userId: string,
+  userId: string | null,
   caller: Caller,
   action: AuditAction,
   { orgId, targetId, detail = {} }: AuditTarget
 ): AuditEntry {
-  const { ip, requestId } = caller
-  return { action, userId, orgId: orgId ?? null, targetId, ip, requestId, detail }
+  const { ip, requestId, clientRequestId } = caller
+  const kept = clientRequestId === null ? detail : { ...detail, client_request_id: clientRequestId }
+  return { action, userId, orgId: orgId ?? null, targetId, ip, requestId, detail: kept }
 }

@@ -44,7 +44,8 @@ export async function registerAccessTokens(
       algorithms: ['HS256'],
       allowedIss: issuer,
       allowedAud: audience,
-      requiredClaims: ['exp', 'iat', 'sub', 'sid']
+      // Those that are there are checked; these must be there (RFC 8725, 3.8 and 3.9).
+      requiredClaims: ['iss', 'aud', 'exp', 'iat', 'sub', 'sid']
     }
   })
 }
@@ -71,9 +72,15 @@ export async function readAccessToken(request: FastifyRequest, clock: Clock): Pr
     throw new Failure('authentication_required')
   }
   try {
-    const { sub, sid, exp } = await request.jwtVerify<{ sub: string; sid: string; exp: number }>({
+    const { sub, sid, iat, exp } = await request.jwtVerify<Record<string, unknown>>({
       clockTimestamp: clock().getTime()
     })
+    // The library judges the types of the claims that it knows the meaning of, and no others.
+    if (typeof sub !== 'string' || typeof sid !== 'string')
+      throw new Failure('access_token_invalid')
+    if (typeof iat !== 'number' || typeof exp !== 'number') {
+      throw new Failure('access_token_invalid')
+    }
     return { userId: sub, sessionId: sid, tokenExpiresAt: new Date(exp * 1000) }
   } catch (error) {
     if (error instanceof Failure) throw error

@@ -45,7 +45,8 @@ export function createPasswordHasher({ queueMax }: { queueMax: number }): Passwo
     verify: (passwordHash, password) =>
       inTurn(async () => {
         const matches = await verify(passwordHash ?? (await hashOfNobody()), normalise(password))
-        return matches && passwordHash !== null
+        // Half characters are hashed as U+FFFD, all of them alike: no such password was ever set here.
+        return matches && passwordHash !== null && password.isWellFormed()
       })
   }
 }

@@ -25,16 +25,28 @@ export function createAuthRepo(database: Pick<Database, 'orm'>) {
 
 function sessionStatements({ orm }: Pick<Database, 'orm'>) {
   return {
+    /**
+     * False when the user's password is not the one that was verified any more. The user's row is locked as a new password
+     * locks it: the session is made before that, and ended by it, or not at all.
+     */
     async createSession(
       session: Omit<SessionRow, 'revokedAt'>,
+      verifiedHash: string,
       token: RefreshTokenRow,
       audit: AuditEntry
-    ): Promise<void> {
+    ): Promise<boolean> {
       const now = session.createdAt
-      await orm.transaction(async (tx) => {
+      return await orm.transaction(async (tx) => {
+        const [user] = await tx
+          .select({ passwordHash: users.passwordHash })
+          .from(users)
+          .where(eq(users.id, session.userId))
+          .for('update')
+        if (user?.passwordHash !== verifiedHash) return false
         await tx.insert(sessions).values(session)
         await tx.insert(refreshTokens).values({ ...token, sessionId: session.id, createdAt: now })
         await appendAudit(tx, audit, now)
+        return true
       })
     },
 
@@ -73,6 +85,11 @@ function sessionStatements({ orm }: Pick<Database, 'orm'>) {
         )
     },
 
+    /** An event that changes nothing else, such as a refused sign-in. */
+    async note(audit: AuditEntry, now: Date): Promise<void> {
+      await orm.transaction(async (tx) => await appendAudit(tx, audit, now))
+    },
+
     /** Ends a session with every token of its family. */
     async endSession(id: string, audit: AuditEntry, now: Date): Promise<void> {
       await orm.transaction(async (tx) => {
@@ -105,6 +122,8 @@ function refreshTokenStatements({ orm }: Pick<Database, 'orm'>) {
           .select({ usedAt: refreshTokens.usedAt, session: sessions })
           .from(refreshTokens)
           .innerJoin(sessions, eq(sessions.id, refreshTokens.sessionId))
+          // Without its user a session is nobody's.
+          .innerJoin(users, eq(users.id, sessions.userId))
           .where(eq(refreshTokens.hash, hash))
         if (row === undefined) return { outcome: 'unknown' }
         const { session, usedAt } = row
@@ -127,6 +146,7 @@ function refreshTokenStatements({ orm }: Pick<Database, 'orm'>) {
       return rows.map((row) => row.hash)
     },
 
+    /** The session of a token, ended or not. */
     async findSession(hash: Buffer): Promise<SessionRow | null> {
       const [row] = await orm
         .select({ session: sessions })

@@ -2,33 +2,28 @@
 // alone; the routes that take it refuse pages of another origin.
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Clock } from '../clock.ts'
-import { type Config, durations } from '../config.ts'
+import type { Config } from '../config.ts'
 import { Failure } from '../errors.ts'
 import { type App, callerOf } from '../http/app-type.ts'
-import { type AccountLimit, authLimit } from '../http/rate-limits.ts'
+import { authLimit } from '../http/rate-limits.ts'
 import { issueAccessToken } from './access-token.ts'
 import * as schema from './schema.ts'
 import type { AuthService, OpenSession } from './service.ts'
-
-const cookieName = 'sluice_refresh'
-const cookiePath = '/v1/auth'
+import type { SessionCookies } from './session-cookies.ts'
 
 export interface AuthRoutesDeps {
   auth: AuthService
-  accountLimit: AccountLimit
+  cookies: SessionCookies
   clock: Clock
   config: Pick<Config, 'authAttemptsPerMinute' | 'portalOrigin'>
 }
 
 export function registerAuthRoutes(app: App, deps: AuthRoutesDeps): void {
-  const { auth, accountLimit, clock, config } = deps
+  const { auth, cookies, clock, config } = deps
   const guessable = { access: 'public', rateLimit: authLimit(config) } as const
 
   const open = async (request: FastifyRequest, reply: FastifyReply, session: OpenSession) => {
-    reply.setCookie(cookieName, session.refreshToken, {
-      ...cookieOptions(request, config),
-      maxAge: durations.refreshToken / 1000
-    })
+    cookies.setRefreshToken(request, reply, session.refreshToken)
     return await issueAccessToken(reply, session, clock())
   }
 
@@ -36,9 +31,10 @@ export function registerAuthRoutes(app: App, deps: AuthRoutesDeps): void {
     '/v1/auth/login',
     { schema: schema.loginRoute, config: guessable },
     async (request, reply) => {
-      const { email, password } = request.body
-      await accountLimit(request, email)
-      return await open(request, reply, await auth.login(email, password, callerOf(request)))
+      const credentials = { ...request.body, deviceToken: cookies.readDeviceToken(request) }
+      const session = await auth.login(credentials, callerOf(request))
+      cookies.setDeviceToken(request, reply, session.deviceToken)
+      return await open(request, reply, session)
     }
   )
 
@@ -48,7 +44,7 @@ export function registerAuthRoutes(app: App, deps: AuthRoutesDeps): void {
     { schema: schema.refreshRoute, config: { access: 'public' } },
     async (request, reply) => {
       requireOwnOrigin(request, config.portalOrigin)
-      const token = request.cookies[cookieName]
+      const token = cookies.readRefreshToken(request)
       if (token === undefined) throw new Failure('refresh_token_invalid')
       return await open(request, reply, await auth.refresh(token, callerOf(request)))
     }
@@ -59,21 +55,12 @@ export function registerAuthRoutes(app: App, deps: AuthRoutesDeps): void {
     { schema: schema.logoutRoute, config: { access: 'public' } },
     async (request, reply) => {
       requireOwnOrigin(request, config.portalOrigin)
-      const token = request.cookies[cookieName]
+      const token = cookies.readRefreshToken(request)
       if (token !== undefined) await auth.logout(token, callerOf(request))
-      reply.clearCookie(cookieName, cookieOptions(request, config))
+      cookies.clearRefreshToken(request, reply)
       return reply.code(204).send(null)
     }
   )
-}
-
-function cookieOptions(request: FastifyRequest, { portalOrigin }: Pick<Config, 'portalOrigin'>) {
-  return {
-    path: cookiePath,
-    httpOnly: true,
-    sameSite: 'strict',
-    secure: request.protocol === 'https' || portalOrigin.startsWith('https:')
-  } as const
 }
 
 /** SameSite=Strict lets a page of a sibling domain through; browsers name the page's origin on every POST. */

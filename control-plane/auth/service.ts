@@ -8,14 +8,17 @@ import { Failure } from '../errors.ts'
 import type { Actor, Caller } from '../http/app-type.ts'
 import type { UserService } from '../users/service.ts'
 import type { AccessClaims, ShownClaims } from './access-token.ts'
+import { type DeviceOwner, newDeviceToken, readDeviceToken } from './device-token.ts'
 import { hashToken, newToken, successorOf } from './opaque-token.ts'
 import type { PasswordHasher } from './password-hasher.ts'
 import type { AuthRepo, SessionRow } from './repo.ts'
+import type { Attempt, SignInGuard } from './sign-in-guard.ts'
 
 export interface AuthServiceDeps {
   repo: AuthRepo
   users: Pick<UserService, 'loadCredentials'>
   passwords: PasswordHasher
+  guard: SignInGuard
   clock: Clock
   newId: (prefix: 'ses') => string
   /** The secrets that refresh tokens are derived with, the newest first. */
@@ -26,26 +29,93 @@ export interface OpenSession extends AccessClaims {
   refreshToken: string
 }
 
+/** What somebody signs in with. `deviceToken` is that of their browser, if it has one. */
+export interface Credentials {
+  email: string
+  password: string
+  deviceToken: string | undefined
+}
+
 export type AuthService = ReturnType<typeof createAuthService>
 
 export function createAuthService(deps: AuthServiceDeps) {
-  const { repo, users, passwords, clock, newId, config } = deps
+  return { ...signIn(deps), ...sessionActs(deps) }
+}
+
+function signIn({ repo, users, passwords, guard, clock, newId, config }: AuthServiceDeps) {
+  const newest = config.jwtSecrets[0] ?? ''
+
+  /** Whatever goes wrong on our side is no guess. */
+  async function isRight(hash: string | null, password: string, attempt: Attempt) {
+    try {
+      return await passwords.verify(hash, password)
+    } catch (error) {
+      await attempt.giveBack()
+      throw error
+    }
+  }
 
   return {
-    /** Throws `credentials_invalid`, with the same work done, for a wrong password and for an unknown address. */
-    async login(email: string, password: string, caller: Caller): Promise<OpenSession> {
+    /**
+     * Throws `credentials_invalid`, with the same work done, for a wrong password and for an unknown address; beyond what
+     * may be tried, `rate_limited` or `sign_in_guarded`.
+     */
+    async login(
+      { email, password, deviceToken = '' }: Credentials,
+      caller: Caller
+    ): Promise<OpenSession & { deviceToken: string }> {
       const user = await users.loadCredentials(email)
-      const matches = await passwords.verify(user?.passwordHash ?? null, password)
-      if (user === null || !matches) throw new Failure('credentials_invalid')
       const now = clock()
-      const session = { id: newId('ses'), userId: user.id, ...openingOf(caller, now) }
-      const refreshToken = newToken()
-      await repo.createSession(
-        session,
-        { hash: hashToken(refreshToken), expiresAt: refreshExpiry(now) },
-        actBy(user.id, caller, 'session.create', { targetId: session.id })
-      )
-      return { userId: user.id, sessionId: session.id, refreshToken }
+      const device =
+        user === null ? null : readDeviceToken(deviceToken, user, config.jwtSecrets, now)
+      const knock = { userId: user?.id ?? null, email, addressBlock: caller.addressBlock, device }
+      const attempt = await guard.enter(knock, now)
+      const isKnownDevice = device !== null
+      if ((await isRight(user?.passwordHash ?? null, password, attempt)) && user !== null) {
+        const session = { id: newId('ses'), userId: user.id, ...openingOf(caller, now) }
+        const refreshToken = newToken()
+        const isCreated = await repo.createSession(
+          session,
+          user.passwordHash,
+          { hash: hashToken(refreshToken), expiresAt: refreshExpiry(now) },
+          actBy(user.id, caller, 'session.create', {
+            targetId: session.id,
+            detail: { known_device: isKnownDevice }
+          })
+        )
+        if (isCreated) {
+          await attempt.succeed()
+          return {
+            userId: user.id,
+            sessionId: session.id,
+            refreshToken,
+            deviceToken: newDeviceToken(user, newest, now)
+          }
+        }
+      }
+      const detail = {
+        known_device: isKnownDevice,
+        ...(attempt.fills === null ? {} : { limit_reached: attempt.fills }),
+        // Not what was typed: people type their password there.
+        ...(user === null ? { unknown_account: guard.fingerprint(email) } : {})
+      }
+      const userId = user?.id ?? null
+      await repo.note(actBy(userId, caller, 'session.refuse', { targetId: userId, detail }), now)
+      throw new Failure('credentials_invalid')
+    },
+
+    /** For the browser in which somebody proved in another way whose account it is. */
+    knowDevice: (owner: DeviceOwner): string => newDeviceToken(owner, newest, clock())
+  }
+}
+
+function sessionActs({ repo, clock, config }: AuthServiceDeps) {
+  return {
+    /** Whose session a refresh token belongs to that could be refreshed with it; null for none. Nothing is spent. */
+    async findHolder(token: string): Promise<string | null> {
+      const session = await repo.findSession(hashToken(token))
+      const isOpen = session !== null && session.revokedAt === null && session.expiresAt > clock()
+      return isOpen ? session.userId : null
     },
 
     async refresh(token: string, caller: Caller): Promise<OpenSession> {

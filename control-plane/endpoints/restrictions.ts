@@ -1,7 +1,8 @@
 // What an endpoint may be restricted to: methods, origins of web pages, addresses. Null is anything; a list is exactly
 // that, so an empty one is refused: it would mean nothing at all, which is what pausing is for.
+
+import { isAddressBlock } from '../../drizzle/address-block.ts'
 import { invalidFields } from '../errors.ts'
-import { isAddressBlock } from '../http/address.ts'
 
 export interface Restrictions {
   allowedMethods: string[] | null

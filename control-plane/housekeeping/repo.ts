@@ -2,7 +2,12 @@
 import { and, asc, lt, lte, max } from 'drizzle-orm'
 import type { Database } from '../../drizzle/client.ts'
 import { newId } from '../../drizzle/ids.ts'
-import { emailTokens, refreshTokens, sessions } from '../../drizzle/schema/accounts.ts'
+import {
+  attemptCounts,
+  emailTokens,
+  refreshTokens,
+  sessions
+} from '../../drizzle/schema/accounts.ts'
 import { changeApplications, changeLog } from '../../drizzle/schema/changes.ts'
 import { idempotencyKeys } from '../../drizzle/schema/requests.ts'
 import {
@@ -111,6 +116,14 @@ function accountStatements({ orm }: Pick<Database, 'orm'>) {
       const [result] = await orm
         .delete(emailTokens)
         .where(lt(emailTokens.expiresAt, expiredBefore))
+        .limit(rowsMax)
+      return result.affectedRows
+    },
+
+    async removeAttemptCounts(expiredBefore: Date, rowsMax: number): Promise<number> {
+      const [result] = await orm
+        .delete(attemptCounts)
+        .where(lt(attemptCounts.expiresAt, expiredBefore))
         .limit(rowsMax)
       return result.affectedRows
     },

@@ -53,6 +53,7 @@ export function createSweeper({ repo, clock, log, config }: SweeperDeps) {
       (max) => repo.removeRefreshTokens(before(keptMs.endings), max),
       (max) => repo.removeSessions(before(keptMs.endings), max),
       (max) => repo.removeEmailTokens(before(keptMs.endings), max),
+      (max) => repo.removeAttemptCounts(now, max),
       (max) => repo.removeIdempotencyKeys(before(durations.idempotencyKey), max),
       (max) => repo.removeChanges(before(keptMs.changes), max),
       (max) => repo.removeQuotaUsage(before(durations.quotaUsage), max),

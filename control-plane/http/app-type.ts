@@ -10,6 +10,9 @@ import type {
   RawServerDefault
 } from 'fastify'
 
+import { clientBlockOf } from '../../drizzle/address-block.ts'
+import { clientAddressOf } from './client-address.ts'
+
 export type App = FastifyInstance<
   RawServerDefault,
   RawRequestDefaultExpression,
@@ -21,7 +24,12 @@ export type App = FastifyInstance<
 /** Where a request comes from: what the audit log and a session keep of it. */
 export interface Caller {
   ip: string
+  /** What counts as one client: an IPv4 address, or the /64 of an IPv6 one. */
+  addressBlock: string
+  /** Made here, so that nobody chooses what stands in the audit log. */
   requestId: string
+  /** The client's own, which its answer and its log lines carry; null when it sent none. */
+  clientRequestId: string | null
   userAgent: string | null
 }
 
@@ -38,6 +46,8 @@ export interface Actor extends Caller {
 declare module 'fastify' {
   interface FastifyRequest {
     actor: Actor | null
+    /** The id that was made here: that of the request, unless the client sent one. */
+    ownId: string
   }
   interface FastifyContextConfig {
     /** Who may call a route of `/v1`. There is no default: a route without it does not start. */
@@ -48,9 +58,12 @@ declare module 'fastify' {
 }
 
 export function callerOf(request: FastifyRequest): Caller {
+  const ip = clientAddressOf(request)
   return {
-    ip: request.ip,
-    requestId: request.id,
+    ip,
+    addressBlock: clientBlockOf(ip),
+    requestId: request.ownId,
+    clientRequestId: request.ownId === request.id ? null : request.id,
     userAgent: request.headers['user-agent']?.slice(0, 255) ?? null
   }
 }

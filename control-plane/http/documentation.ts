@@ -5,6 +5,8 @@ import fastifySwagger from '@fastify/swagger'
 import scalar from '@scalar/fastify-api-reference'
 import type { FastifySchema, RouteOptions } from 'fastify'
 import Type from 'typebox'
+import { refreshCookieNameOf } from '../auth/session-cookies.ts'
+import type { Config } from '../config.ts'
 import type { App } from './app-type.ts'
 import { problemSchema } from './problem.ts'
 
@@ -31,7 +33,10 @@ over. An account may log in before its email address is verified, but creates en
 
 Usage is counted by gateways and written every few seconds; \`complete_until\` says how far it is complete.`
 
-export async function registerDocumentation(app: App): Promise<void> {
+export async function registerDocumentation(
+  app: App,
+  { config }: { config: Pick<Config, 'portalOrigin'> }
+): Promise<void> {
   app.addHook('onRoute', describeRoute)
   await app.register(fastifySwagger, {
     openapi: {
@@ -43,7 +48,7 @@ export async function registerDocumentation(app: App): Promise<void> {
       components: {
         securitySchemes: {
           access_token: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
-          refresh_token: { type: 'apiKey', in: 'cookie', name: 'sluice_refresh' }
+          refresh_token: { type: 'apiKey', in: 'cookie', name: refreshCookieNameOf(config) }
         }
       }
     },

@@ -1,11 +1,12 @@
-// Limits of the REST API itself, counted per client address in this process: they protect the process, while the limits
+// Limits of the REST API itself, counted per client (an IPv4 address, or the /64 of an IPv6 one) in this process: they protect the process, while the limits
 // that tenants buy are the gateway's. Fields are those of draft-ietf-httpapi-ratelimit-headers-10; the plugin still
 // writes the names of an older draft, which are replaced on the way out.
 import fastifyRateLimit from '@fastify/rate-limit'
-import type { FastifyRequest } from 'fastify'
+import { clientBlockOf } from '../../drizzle/address-block.ts'
 import type { Config } from '../config.ts'
 import { Failure } from '../errors.ts'
 import type { App } from './app-type.ts'
+import { clientAddressOf } from './client-address.ts'
 
 const windowSeconds = 60
 /** Addresses that are counted at once, about 200 bytes each; the least recent is forgotten. */
@@ -19,6 +20,7 @@ export async function registerRateLimits(
     max: config.requestsPerMinute,
     timeWindow: windowSeconds * 1000,
     cache: clientsMax,
+    keyGenerator: (request) => clientBlockOf(clientAddressOf(request)),
     errorResponseBuilder: (_request, { ttl }) => tooMany(ttl)
   })
   app.addHook('onSend', async (request, reply, payload) => {
@@ -40,25 +42,23 @@ export function authLimit(config: Pick<Config, 'authAttemptsPerMinute'>) {
   return { max: config.authAttemptsPerMinute, timeWindow: windowSeconds * 1000 }
 }
 
-/** Counts one more attempt on an account, whatever address it comes from. Throws a failure beyond the limit. */
-export type AccountLimit = (request: FastifyRequest, email: string) => Promise<void>
-
-export function createAccountLimit(
+/**
+ * Preflights are answered before any route, so before any of its limits, and ask for no token: they get a count of their
+ * own. A page asks once in ten minutes for each path, so nobody honest comes near.
+ */
+export function registerPreflightLimit(
   app: App,
-  { config }: { config: Pick<Config, 'authAttemptsPerMinute'> }
-): AccountLimit {
-  // The plugin asks for the key with nothing but the request in hand.
-  const accounts = new WeakMap<FastifyRequest, string>()
+  { config }: { config: Pick<Config, 'requestsPerMinute'> }
+): void {
   const count = app.createRateLimit({
-    max: config.authAttemptsPerMinute,
-    timeWindow: windowSeconds * 1000,
-    keyGenerator: (request) => accounts.get(request) ?? ''
+    max: config.requestsPerMinute,
+    timeWindow: windowSeconds * 1000
   })
-  return async (request, email) => {
-    accounts.set(request, email.trim().toLowerCase())
+  app.addHook('onRequest', async (request) => {
+    if (request.method !== 'OPTIONS') return
     const result = await count(request)
     if (!result.isAllowed && result.isExceeded) throw tooMany(result.ttl)
-  }
+  })
 }
 
 function tooMany(ttlMs: number): Failure {

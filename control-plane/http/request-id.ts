@@ -1,5 +1,6 @@
 // The request id: the client's own when it can stand in a header and a log line as it is, else a new one. It is on
-// every answer, in every log line of the request, in every problem and in the audit log.
+// every answer, in every log line of the request and in every problem. The audit log has one of ours beside it: what it
+// says of a request must not be for the client to choose.
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { App } from './app-type.ts'
@@ -14,7 +15,10 @@ export function requestIdOf(request: Pick<IncomingMessage, 'headers'>): string {
 export const newRequestId = (): string => randomBytes(12).toString('hex')
 
 export function registerRequestId(app: App): void {
+  app.decorateRequest('ownId', '')
   app.addHook('onRequest', async (request, reply) => {
+    const isOurs = request.headers['x-request-id'] !== request.id
+    request.ownId = isOurs ? request.id : newRequestId()
     reply.header('x-request-id', request.id)
   })
 }

@@ -1,5 +1,6 @@
 // One log line and one observation for each request, when its answer has left.
 import type { App } from '../http/app-type.ts'
+import { clientAddressOf } from '../http/client-address.ts'
 import { maskKeys } from './logger.ts'
 import type { Metrics } from './metrics.ts'
 
@@ -16,7 +17,9 @@ export function registerObservation(app: App, { metrics }: { metrics: Metrics })
         path: maskKeys(request.url.split('?', 1)[0] ?? ''),
         status,
         ms: Math.round(elapsedTime),
-        ip: request.ip,
+        ip: clientAddressOf(request),
+        // The audit log has it.
+        ...(request.ownId === request.id ? {} : { own_request_id: request.ownId }),
         ...(request.actor === null ? {} : { user_id: request.actor.userId })
       },
       'request'

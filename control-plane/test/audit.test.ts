@@ -73,7 +73,8 @@ for (const { id, method, path, isPublic } of mutating.filter(({ isPublic }) => !
     t.match(await newestEntry(), {
       action: acts[id],
       user_id: (await client.get('/v1/me')).body.id,
-      request_id: `audit-${id}`,
+      request_id: /^[0-9a-f]{24}$/,
+      detail: new RegExp(`"client_request_id":"audit-${id}"`),
       ip: '127.0.0.1'
     })
     t.notOk(isPublic)

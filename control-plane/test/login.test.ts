@@ -25,7 +25,17 @@ t.test('behind https the cookie is Secure', async (t) => {
   const secure = await startControlPlane({ config: { portalOrigin: 'https://portal.example.com' } })
   t.teardown(() => secure.stop())
   const bea = await newcomer(secure, 'bea')
-  t.match((await bea.login()).headers.getSetCookie()[0], /; Secure/)
+  const cookies = (await bea.login()).headers.getSetCookie()
+  t.equal(cookies.length, 2)
+  for (const cookie of cookies) {
+    t.match(cookie, /^__Secure-sluice_(refresh|device)=/, 'nothing without TLS can plant it')
+    t.match(cookie, /; Secure/)
+  }
+  const { cookie } = bea
+  const refresh = (name: string) =>
+    secure.client().post('/v1/auth/refresh', undefined, { cookie: `${name}=${cookie}` })
+  t.equal((await refresh('sluice_refresh')).status, 401, 'by that name it is not read')
+  t.equal((await refresh('__Secure-sluice_refresh')).status, 200)
 })
 
 t.test('a wrong password and an unknown address get the same answer', async (t) => {
@@ -73,6 +83,12 @@ t.test('a token is believed only as it was issued', async (t) => {
     'an unknown key': sign({ ...header, kid: 'other' }, claims),
     'no key': sign({ alg: 'HS256', typ: 'JWT' }, claims),
     'no expiry': sign(header, { ...claims, exp: undefined }),
+    'no audience': sign(header, { ...claims, aud: undefined }),
+    'no issuer': sign(header, { ...claims, iss: undefined }),
+    'a list of users': sign(header, { ...claims, sub: [claims.sub] }),
+    'two users': sign(header, { ...claims, sub: [claims.sub, 'usr_x'] }),
+    'a list of sessions': sign(header, { ...claims, sid: [claims.sid] }),
+    'an issue date of letters': sign(header, { ...claims, iat: 'x' }),
     'another session': sign(header, { ...claims, sid: 'ses_1' }),
     'no token at all': 'nonsense'
   }
@@ -97,7 +113,7 @@ t.test('what the bearer may do is read each time, not taken from the token', asy
   t.equal((await bob.get('/v1/orgs?scope=all')).status, 200)
 })
 
-t.test('guessing is limited for each account and each address', async (t) => {
+t.test('attempts are limited for each address', async (t) => {
   const limited = await startControlPlane({ config: { authAttemptsPerMinute: 3 } })
   t.teardown(() => limited.stop())
   const guess = (email: string) =>

@@ -3,6 +3,7 @@ import { parseOptions } from '@node-rs/argon2'
 import t from 'tap'
 import { createPasswordHasher } from '../auth/password-hasher.ts'
 import { Failure } from '../errors.ts'
+import { whyGuessable } from '../passwords/guessable.ts'
 
 t.test('a hash is argon2id with 19 MiB, two passes and one lane', async (t) => {
   const passwords = createPasswordHasher({ queueMax: 0 })
@@ -51,3 +52,42 @@ t.test('two run, so many wait, one more is refused; then there is room again', a
   t.ok(finished.indexOf(4) > finished.indexOf(0), 'the last in the queue does not overtake')
   t.match(await passwords.hash('again'), /^\$argon2id/)
 })
+
+t.test('half characters are no password, although their bytes are those of another', async (t) => {
+  const passwords = createPasswordHasher({ queueMax: 0 })
+  const hash = await passwords.hash('\ufffd'.repeat(12))
+  t.equal(await passwords.verify(hash, '\ud800'.repeat(12)), false)
+  t.equal(await passwords.verify(hash, '\udbff'.repeat(12)), false)
+})
+
+t.test(
+  'what is guessed first is refused: common, a pattern, or known about its owner',
+  async (t) => {
+    const words = ['ann.miller@mail.example', 'Ann', 'Miller', 'Acme Bridges']
+    const refused = [
+      'password1234',
+      'PASSWORD1234',
+      'passwordpassword',
+      '1234iloveyou',
+      '123456789012',
+      '210987654321',
+      'qwertyuiopas',
+      'aaaaaaaaaaaa',
+      'abababababab',
+      ' '.repeat(12),
+      'sluicesluice',
+      'Sluice-2026!',
+      'ann.miller@mail.example',
+      'annmiller2026',
+      'acmebridges1'
+    ]
+    for (const password of refused) t.type(whyGuessable(password, words), 'string', password)
+    const taken = [
+      'correct horse battery',
+      'a wholly new password',
+      '4f3a2b-9c8d7e-112233',
+      'schlüssel zum haus'
+    ]
+    for (const password of taken) t.equal(whyGuessable(password, words), null, password)
+  }
+)

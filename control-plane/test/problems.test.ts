@@ -4,7 +4,14 @@ import t from 'tap'
 import { failures } from '../errors.ts'
 import type { Answer } from './support/client.ts'
 import { startControlPlane } from './support/control-plane.ts'
-import { endpointOf, member, newcomer, operator, registration } from './support/people.ts'
+import {
+  endpointOf,
+  mailedToken,
+  member,
+  newcomer,
+  operator,
+  registration
+} from './support/people.ts'
 import { bodies } from './support/routes.ts'
 
 const produced: { answer: Answer; code: keyof typeof failures }[] = []
@@ -37,6 +44,14 @@ check(await nobody.post('/v1/auth/verify-email', bodies.verifyEmail), 'email_tok
 check(await nobody.get('/v1/me'), 'authentication_required')
 check(await nobody.get('/v1/me', { authorization: 'Bearer x' }), 'access_token_invalid')
 check(await login({ email: ann.email, password: 'x' }), 'credentials_invalid')
+await nobody.post('/v1/auth/login', { email: 'guessed@example.com', password: 'x' })
+await plane.database.pool.query(
+  'UPDATE attempt_counts SET attempts = 100 WHERE expires_at > NOW() + INTERVAL 1 DAY'
+)
+check(await login({ email: 'guessed@example.com', password: 'x' }), 'sign_in_guarded')
+await plane.database.pool.query('DELETE FROM attempt_counts')
+const token = await mailedToken(plane, unverified.email)
+check(await nobody.post('/v1/auth/verify-email', { token }), 'password_required')
 check(await nobody.post('/v1/auth/refresh'), 'refresh_token_invalid')
 check(
   await nobody.post('/v1/auth/refresh', undefined, { origin: 'https://evil.example.com' }),

@@ -116,3 +116,56 @@ t.test('registration can be closed', async (t) => {
   const answer = await client.post('/v1/auth/register', registration(client))
   t.match(answer, { status: 403, body: { code: 'registration_closed' } })
 })
+
+t.test('eighteen requests at the same moment are five mails', async (t) => {
+  const kim = await newcomer(plane, 'kim')
+  const before = (await plane.mails()).length
+  const ask = () => kim.post('/v1/auth/forgot-password', { email: kim.email })
+  await Promise.all(Array.from({ length: 18 }, ask))
+  t.equal((await plane.mails()).length - before, 5)
+})
+
+t.test('whoever follows the link must be who registered', async (t) => {
+  const squatter = await newcomer(plane, 'lea')
+  const token = await mailedToken(plane, squatter.email)
+  const owner = plane.client(squatter.email)
+  const follow = (password?: string) => owner.post('/v1/auth/verify-email', { token, password })
+  t.match(await follow(), { status: 403, body: { code: 'password_required' } })
+  t.match(await follow('another password'), { status: 401, body: { code: 'credentials_invalid' } })
+  const other = await newcomer(plane, 'max')
+  const withOther = await other.post('/v1/auth/verify-email', { token })
+  t.equal(withOther.status, 403, "somebody else's session shows nothing")
+  t.equal((await squatter.get('/v1/me')).body.email_verified, false)
+
+  await owner.post('/v1/auth/forgot-password', { email: owner.email })
+  const reset = await mailedToken(plane, owner.email)
+  await owner.post('/v1/auth/reset-password', { token: reset, password: 'the true owner has it' })
+  t.equal((await squatter.get('/v1/me')).status, 401, 'what was made before has ended')
+  t.equal((await squatter.login()).status, 401)
+})
+
+t.test('who registered follows the link on another device with the password', async (t) => {
+  const nora = await newcomer(plane, 'nora')
+  const token = await mailedToken(plane, nora.email)
+  const phone = plane.client()
+  const answer = await phone.post('/v1/auth/verify-email', { token, password: nora.password })
+  t.match(answer, { status: 200, body: { email_verified: true } })
+  t.equal((await nora.get('/v1/me')).status, 200, 'the session goes on')
+})
+
+t.test('a password that is guessed first is refused, and says why', async (t) => {
+  const client = plane.client('otto@example.com')
+  for (const password of [
+    'password1234',
+    'otto@example.com',
+    'sluicesluice',
+    '\ud800'.repeat(12)
+  ]) {
+    const answer = await client.post('/v1/auth/register', { ...registration(client), password })
+    t.match(
+      answer,
+      { status: 400, body: { code: 'validation_failed', errors: [{ pointer: '#/password' }] } },
+      password
+    )
+  }
+})

@@ -128,3 +128,14 @@ t.test('sessions outlive a change of the secret that signs them', async (t) => {
   t.equal(replay.status, 200)
   t.equal(moved.cookie, successor.next, 'the successor that the old secret made')
 })
+
+t.test('a session whose user is gone is refreshed no more', async (t) => {
+  const { email } = await newcomer(plane, 'bob')
+  const client = plane.client(email)
+  await client.login()
+  await plane.database.pool.query('DELETE FROM users WHERE email = ?', [email])
+  t.match(await client.post('/v1/auth/refresh'), {
+    status: 401,
+    body: { code: 'refresh_token_invalid' }
+  })
+})

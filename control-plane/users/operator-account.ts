@@ -24,7 +24,13 @@ export class EmailAddressError extends Error {
 export function createOperatorAccounts(deps: { database: Pick<Database, 'orm'>; clock: Clock }) {
   const repo = createUserRepo(deps.database)
   const passwords = createPasswordHasher({ queueMax: 0 })
-  const caller = { ip: 'local', requestId: 'operator_command', userAgent: null }
+  const caller = {
+    ip: 'local',
+    addressBlock: 'local',
+    requestId: 'operator_command',
+    clientRequestId: null,
+    userAgent: null
+  }
 
   async function create(email: string): Promise<OperatorAccount> {
     const now = deps.clock()

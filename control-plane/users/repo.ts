@@ -1,12 +1,13 @@
-// The SQL of users: accounts, and the tokens that are mailed to them.
-import { and, count, eq, gt, isNull } from 'drizzle-orm'
+// The SQL of users: accounts, and with mailed-tokens.ts the tokens that are mailed to them.
+import { eq } from 'drizzle-orm'
 import { type Database, isDuplicate } from '../../drizzle/client.ts'
-import { emailTokens, memberships, orgs, sessions, users } from '../../drizzle/schema/accounts.ts'
+import { emailTokens, memberships, orgs, users } from '../../drizzle/schema/accounts.ts'
 import { appendAudit } from '../audit/append-audit.ts'
 import type { AuditEntry } from '../audit/audit-entry.ts'
+import { type EmailTokenRow, mailedTokenStatements } from './mailed-tokens.ts'
+import { applyPassword, lockUser } from './password-change.ts'
 
 export type UserRow = typeof users.$inferSelect
-export type EmailTokenRow = Omit<typeof emailTokens.$inferInsert, 'usedAt'>
 export type UserRepo = ReturnType<typeof createUserRepo>
 
 /** What is undefined stays as it is. */
@@ -24,7 +25,7 @@ export interface NewAccount {
 }
 
 export function createUserRepo(database: Pick<Database, 'orm'>) {
-  return { ...accountStatements(database), ...emailTokenStatements(database) }
+  return { ...accountStatements(database), ...mailedTokenStatements(database) }
 }
 
 function accountStatements({ orm }: Pick<Database, 'orm'>) {
@@ -78,7 +79,7 @@ function accountStatements({ orm }: Pick<Database, 'orm'>) {
       })
     },
 
-    /** Also ends every session: whoever knew the old password is out. */
+    /** Also ends what the old password opened. */
     async setPassword(
       id: string,
       passwordHash: string,
@@ -86,64 +87,10 @@ function accountStatements({ orm }: Pick<Database, 'orm'>) {
       now: Date
     ): Promise<void> {
       await orm.transaction(async (tx) => {
-        await tx.update(users).set({ passwordHash, updatedAt: now }).where(eq(users.id, id))
-        await tx
-          .update(sessions)
-          .set({ revokedAt: now })
-          .where(and(eq(sessions.userId, id), isNull(sessions.revokedAt)))
+        await lockUser(tx, id)
+        await applyPassword(tx, id, passwordHash, now)
         await appendAudit(tx, audit, now)
       })
-    }
-  }
-}
-
-function emailTokenStatements({ orm }: Pick<Database, 'orm'>) {
-  return {
-    /** False when the user was sent as many since a moment as they may get. */
-    async addEmailToken(
-      token: EmailTokenRow,
-      limit: { since: Date; max: number }
-    ): Promise<boolean> {
-      const [sent] = await orm
-        .select({ total: count() })
-        .from(emailTokens)
-        .where(
-          and(
-            eq(emailTokens.userId, token.userId),
-            eq(emailTokens.purpose, token.purpose),
-            gt(emailTokens.createdAt, limit.since)
-          )
-        )
-      if ((sent?.total ?? 0) >= limit.max) return false
-      await orm.insert(emailTokens).values(token)
-      return true
-    },
-
-    /** Spends a token, once, and says whose address it proves; null when it does not hold any more. */
-    async spendEmailToken(
-      hash: Buffer,
-      purpose: EmailTokenRow['purpose'],
-      now: Date
-    ): Promise<UserRow | null> {
-      const [spent] = await orm
-        .update(emailTokens)
-        .set({ usedAt: now })
-        .where(
-          and(
-            eq(emailTokens.hash, hash),
-            eq(emailTokens.purpose, purpose),
-            isNull(emailTokens.usedAt),
-            gt(emailTokens.expiresAt, now)
-          )
-        )
-      if (spent.affectedRows === 0) return null
-      // The address may have been changed since the token was sent: then it proves nothing.
-      const [row] = await orm
-        .select({ user: users })
-        .from(emailTokens)
-        .innerJoin(users, and(eq(users.id, emailTokens.userId), eq(users.email, emailTokens.email)))
-        .where(eq(emailTokens.hash, hash))
-      return row?.user ?? null
     }
   }
 }

@@ -1,19 +1,23 @@
 // Accounts over HTTP.
+
+import type { AuthService } from '../auth/service.ts'
+import type { SessionCookies } from '../auth/session-cookies.ts'
 import type { Config } from '../config.ts'
 import { type App, actorOf, callerOf } from '../http/app-type.ts'
-import { type AccountLimit, authLimit } from '../http/rate-limits.ts'
+import { authLimit } from '../http/rate-limits.ts'
 import * as schema from './schema.ts'
 import type { UserService } from './service.ts'
 
 export interface UserRoutesDeps {
   users: UserService
-  accountLimit: AccountLimit
+  auth: Pick<AuthService, 'findHolder' | 'knowDevice'>
+  cookies: SessionCookies
   config: Pick<Config, 'authAttemptsPerMinute'>
 }
 
 export function registerUserRoutes(
   app: App,
-  { users, accountLimit, config }: UserRoutesDeps
+  { users, auth, cookies, config }: UserRoutesDeps
 ): void {
   const guessable = { access: 'public', rateLimit: authLimit(config) } as const
 
@@ -21,7 +25,6 @@ export function registerUserRoutes(
     '/v1/auth/register',
     { schema: schema.registerRoute, config: guessable },
     async (request, reply) => {
-      await accountLimit(request, request.body.email)
       const email = await users.register(request.body, callerOf(request))
       return reply.code(201).send(sentTo(email))
     }
@@ -31,7 +34,10 @@ export function registerUserRoutes(
     '/v1/auth/verify-email',
     { schema: schema.verifyEmailRoute, config: guessable },
     async (request) => {
-      const { email } = await users.verifyEmail(request.body.token, callerOf(request))
+      const { token, password } = request.body
+      const session = cookies.readRefreshToken(request)
+      const holderId = session === undefined ? null : await auth.findHolder(session)
+      const { email } = await users.verifyEmail(token, { holderId, password }, callerOf(request))
       return { email, email_verified: true }
     }
   )
@@ -41,8 +47,7 @@ export function registerUserRoutes(
     { schema: schema.resendVerificationRoute, config: guessable },
     async (request, reply) => {
       const { email } = request.body
-      await accountLimit(request, email)
-      await users.resendVerification(email)
+      await users.resendVerification(email, callerOf(request))
       return reply.code(202).send(sentTo(email))
     }
   )
@@ -52,8 +57,7 @@ export function registerUserRoutes(
     { schema: schema.forgotPasswordRoute, config: guessable },
     async (request, reply) => {
       const { email } = request.body
-      await accountLimit(request, email)
-      await users.forgotPassword(email)
+      await users.forgotPassword(email, callerOf(request))
       return reply.code(202).send(sentTo(email))
     }
   )
@@ -63,7 +67,9 @@ export function registerUserRoutes(
     { schema: schema.resetPasswordRoute, config: guessable },
     async (request, reply) => {
       const { token, password } = request.body
-      await users.resetPassword(token, password, callerOf(request))
+      const owner = await users.resetPassword(token, password, callerOf(request))
+      // Whatever strangers guess meanwhile, the owner gets in from here.
+      cookies.setDeviceToken(request, reply, auth.knowDevice(owner))
       return reply.code(204).send(null)
     }
   )

@@ -8,7 +8,10 @@ const email = Type.String({ minLength: 3, maxLength: 320, description: 'an email
 export const newPassword = Type.String({
   minLength: 12,
   maxLength: 256,
-  description: '12 to 256 characters; a long phrase beats a short riddle'
+  // Half characters all become the same one (U+FFFD), and so would every password made of them.
+  pattern: '^[^\\p{Cs}\\ufffd]*$',
+  description:
+    '12 to 256 characters, none of the common passwords, not your name or address; a long phrase beats a short riddle'
 })
 
 const token = Type.String({
@@ -66,8 +69,21 @@ export const registerRoute = {
 export const verifyEmailRoute = {
   operationId: 'verifyEmail',
   summary: 'Prove an email address with the token that was mailed to it',
+  description:
+    'Only for who registered: send the cookie of a session of the account, or its password; without, `password_required`. Who has neither sets a new password, which ends every session and verifies the address too.',
   tags: ['auth'],
-  body: Type.Object({ token }, closed),
+  body: Type.Object(
+    {
+      token,
+      password: Type.Optional(
+        Type.String({
+          maxLength: 1024,
+          description: 'that of the account; not needed where its session is open'
+        })
+      )
+    },
+    closed
+  ),
   response: { 200: Type.Object({ email: Type.String(), email_verified: Type.Boolean() }) }
 }
 
@@ -92,7 +108,8 @@ export const forgotPasswordRoute = {
 export const resetPasswordRoute = {
   operationId: 'resetPassword',
   summary: 'Set a new password with the token that was mailed',
-  description: 'Ends every session of the account, and verifies its address.',
+  description:
+    'Ends every session of the account and every other link that sets its password, and verifies its address.',
   tags: ['auth'],
   body: Type.Object({ token, password: newPassword }, closed),
   response: { 204: noContent }

@@ -1,5 +1,8 @@
 // Accounts: from registration to a verified address, a forgotten password, and what users may change about themselves.
 // Whether an address has an account is never told: the answer and the work are the same, and the owner gets a mail.
+// A mailed link proves whose address it is, not who made the account. Who follows it must also be who registered (by
+// their session or the password), or set a new password, which ends everything that was made before: otherwise somebody
+// could register an address of somebody else, and wait inside until its owner follows the link.
 import { actBy, actOf } from '../audit/audit-entry.ts'
 import { hashToken, newToken } from '../auth/opaque-token.ts'
 import type { PasswordHasher } from '../auth/password-hasher.ts'
@@ -9,8 +12,10 @@ import { Failure, invalidFields } from '../errors.ts'
 import type { Actor, Caller } from '../http/app-type.ts'
 import { accountExistsLetter, resetPasswordLetter, verifyEmailLetter } from '../mail/letters.ts'
 import type { Mailer } from '../mail/mailer.ts'
+import { whyGuessable } from '../passwords/guessable.ts'
 import { normaliseEmail } from './email-address.ts'
-import type { EmailTokenRow, UserRepo, UserRow } from './repo.ts'
+import type { EmailTokenRow } from './mailed-tokens.ts'
+import type { UserRepo, UserRow } from './repo.ts'
 
 /** Mails of one kind that one user is sent in an hour: an address must not be flooded through us. */
 const mailsPerHourMax = 5
@@ -33,6 +38,13 @@ export interface Registration {
   org_name: string
 }
 
+/** What shows that whoever follows the link of a verification is who registered. */
+export interface Proof {
+  /** The user whose session the browser holds. */
+  holderId: string | null
+  password: string | undefined
+}
+
 export type UserService = ReturnType<typeof createUserService>
 
 export function createUserService(deps: UserServiceDeps) {
@@ -46,6 +58,12 @@ function accountActs(deps: UserServiceDeps) {
     async register(input: Registration, caller: Caller): Promise<string> {
       if (!config.registrationOpen) throw new Failure('registration_closed')
       const email = requireEmail(input.email)
+      requireGoodPassword(input.password, [
+        email,
+        input.first_name,
+        input.last_name,
+        input.org_name
+      ])
       const passwordHash = await passwords.hash(input.password)
       const token = newToken()
       const user = newUser(deps, { ...input, email }, passwordHash)
@@ -59,45 +77,78 @@ function accountActs(deps: UserServiceDeps) {
         mailer.post(() => verifyEmailLetter(email, config.portalOrigin, token))
       } else {
         const owner = await repo.findByEmail(email)
-        if (owner !== null) mailToken(deps, owner, 'reset_password', accountExistsLetter)
+        if (owner !== null) {
+          mailToken(deps, owner, 'reset_password', caller, accountExistsLetter)
+        }
       }
       return email
     },
 
-    async verifyEmail(token: string, caller: Caller): Promise<UserRow> {
+    /**
+     * Throws `password_required` when nothing shows that it is who registered, and `credentials_invalid` for a wrong
+     * password. The token still holds then.
+     */
+    async verifyEmail(token: string, proof: Proof, caller: Caller): Promise<UserRow> {
       const now = clock()
-      const user = await repo.spendEmailToken(hashToken(token), 'verify_email', now)
-      if (user === null) throw new Failure('email_token_invalid')
-      const emailVerifiedAt = user.emailVerifiedAt ?? now
-      const audit = actBy(user.id, caller, 'user.verify_email', { targetId: user.id })
-      await repo.update(user.id, { emailVerifiedAt }, audit, now)
-      return { ...user, emailVerifiedAt }
-    },
-
-    async resendVerification(address: string): Promise<void> {
-      const user = await repo.findByEmail(requireEmail(address))
-      if (user !== null && user.emailVerifiedAt === null) mailToken(deps, user, 'verify_email')
-    },
-
-    async forgotPassword(address: string): Promise<void> {
-      const user = await repo.findByEmail(requireEmail(address))
-      if (user !== null) mailToken(deps, user, 'reset_password')
-    },
-
-    async resetPassword(token: string, password: string, caller: Caller): Promise<void> {
-      // Before the token is spent: a refusal because many are waiting must not cost the user their link.
-      const passwordHash = await passwords.hash(password)
-      const now = clock()
-      const user = await repo.spendEmailToken(hashToken(token), 'reset_password', now)
-      if (user === null) throw new Failure('email_token_invalid')
-      const audit = actBy(user.id, caller, 'user.reset_password', { targetId: user.id })
-      await repo.setPassword(user.id, passwordHash, audit, now)
-      if (user.emailVerifiedAt === null) {
-        const proof = actBy(user.id, caller, 'user.verify_email', { targetId: user.id })
-        await repo.update(user.id, { emailVerifiedAt: now }, proof, now)
+      const hash = hashToken(token)
+      const user = await repo.findByToken(hash, 'verify_email', now)
+      if (user === null) throw await refusedToken(deps, hash, caller)
+      if (proof.holderId !== user.id) {
+        if (proof.password === undefined) throw new Failure('password_required')
+        const matches = await passwords.verify(user.passwordHash, proof.password)
+        if (!matches) throw new Failure('credentials_invalid')
       }
+      const audit = actBy(user.id, caller, 'user.verify_email', { targetId: user.id })
+      const isVerified = await repo.verifyEmail(hash, user, audit, now)
+      if (!isVerified) throw await refusedToken(deps, hash, caller)
+      return { ...user, emailVerifiedAt: user.emailVerifiedAt ?? now }
+    },
+
+    async resendVerification(address: string, caller: Caller): Promise<void> {
+      const user = await repo.findByEmail(requireEmail(address))
+      if (user !== null && user.emailVerifiedAt === null) {
+        mailToken(deps, user, 'verify_email', caller)
+      }
+    },
+
+    async forgotPassword(address: string, caller: Caller): Promise<void> {
+      const user = await repo.findByEmail(requireEmail(address))
+      if (user !== null) mailToken(deps, user, 'reset_password', caller)
+    },
+
+    /** Whose password it is now. */
+    async resetPassword(
+      token: string,
+      password: string,
+      caller: Caller
+    ): Promise<Pick<UserRow, 'id' | 'passwordHash'>> {
+      const now = clock()
+      const hash = hashToken(token)
+      const user = await repo.findByToken(hash, 'reset_password', now)
+      if (user === null) throw await refusedToken(deps, hash, caller)
+      requireGoodPassword(password, [user.email, user.firstName, user.lastName])
+      const passwordHash = await passwords.hash(password)
+      const targetId = user.id
+      const audits = {
+        reset: actBy(user.id, caller, 'user.reset_password', { targetId }),
+        proof: actBy(user.id, caller, 'user.verify_email', { targetId })
+      }
+      const isSet = await repo.resetPassword(hash, user, passwordHash, audits, now)
+      if (!isSet) throw await refusedToken(deps, hash, caller)
+      return { id: user.id, passwordHash }
     }
   }
+}
+
+/** The failure for a mailed token that does not hold; written down when it once did. */
+async function refusedToken({ repo, clock }: UserServiceDeps, hash: Buffer, caller: Caller) {
+  const token = await repo.findSpentToken(hash)
+  if (token !== null) {
+    const { userId, purpose } = token
+    const target = { targetId: userId, detail: { purpose } }
+    await repo.note(actBy(userId, caller, 'user.refuse_token', target), clock())
+  }
+  return new Failure('email_token_invalid')
 }
 
 function profileActs({ repo, clock }: UserServiceDeps) {
@@ -128,6 +179,11 @@ function profileActs({ repo, clock }: UserServiceDeps) {
   }
 }
 
+const requests = {
+  verify_email: 'user.request_verification',
+  reset_password: 'user.request_reset'
+} as const
+
 const letters = { verify_email: verifyEmailLetter, reset_password: resetPasswordLetter }
 
 /**
@@ -138,15 +194,17 @@ function mailToken(
   { repo, mailer, clock, config }: UserServiceDeps,
   user: UserRow,
   purpose: EmailTokenRow['purpose'],
+  caller: Caller,
   letter: typeof verifyEmailLetter = letters[purpose]
 ): void {
   mailer.post(async () => {
     const token = newToken()
     const now = clock()
-    const added = await repo.addEmailToken(emailToken(user, purpose, token, now), {
-      since: new Date(now.getTime() - hourMs),
-      max: mailsPerHourMax
-    })
+    const added = await repo.addEmailToken(
+      emailToken(user, purpose, token, now),
+      { since: new Date(now.getTime() - hourMs), max: mailsPerHourMax },
+      actBy(user.id, caller, requests[purpose], { targetId: user.id })
+    )
     return added ? letter(user.email, config.portalOrigin, token) : null
   })
 }
@@ -157,6 +215,12 @@ function requireEmail(text: string): string {
     throw invalidFields([{ pointer: '#/email', detail: 'must be an email address' }])
   }
   return email
+}
+
+/** @param words what is known about who chooses it */
+function requireGoodPassword(password: string, words: readonly string[]): void {
+  const reason = whyGuessable(password, words)
+  if (reason !== null) throw invalidFields([{ pointer: '#/password', detail: reason }])
 }
 
 function newUser(

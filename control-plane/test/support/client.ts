@@ -13,6 +13,8 @@ export class Client {
   readonly password: string
   token: string | null = null
   cookie: string | null = null
+  /** What a browser in which somebody signed in keeps. */
+  device: string | null = null
 
   constructor(url: string, email = '', password = 'correct horse battery') {
     this.url = url
@@ -52,22 +54,36 @@ export class Client {
       method,
       headers: {
         ...(this.token === null ? {} : { authorization: `Bearer ${this.token}` }),
-        ...(this.cookie === null ? {} : { cookie: `sluice_refresh=${this.cookie}` }),
+        ...this.#cookieHeader(),
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         ...headers
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) })
     })
-    const set = response.headers
-      .getSetCookie()
-      .find((cookie) => cookie.startsWith('sluice_refresh='))
-    if (set !== undefined) this.cookie = set.split(';')[0]?.split('=')[1] || null
+    this.#keep(response.headers.getSetCookie())
     const text = await response.text()
     const isJson = text !== '' && /json/.test(response.headers.get('content-type') ?? '')
     return {
       status: response.status,
       headers: response.headers,
       body: isJson ? JSON.parse(text) : text
+    }
+  }
+
+  /** Both names of each cookie: a server reads the one that fits how it is reached. */
+  #cookieHeader(): Record<string, string> {
+    const held = { sluice_refresh: this.cookie, sluice_device: this.device }
+    const pairs = Object.entries(held)
+      .filter(([, value]) => value !== null)
+      .flatMap(([name, value]) => [`${name}=${value}`, `__Secure-${name}=${value}`])
+    return pairs.length === 0 ? {} : { cookie: pairs.join('; ') }
+  }
+
+  #keep(cookies: readonly string[]): void {
+    for (const cookie of cookies) {
+      const [, name, value = ''] = /^(?:__Secure-)?(\w+)=([^;]*)/.exec(cookie) ?? []
+      if (name === 'sluice_refresh') this.cookie = value || null
+      if (name === 'sluice_device') this.device = value || null
     }
   }
 }

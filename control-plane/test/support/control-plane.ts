@@ -25,12 +25,14 @@ export interface TestOptions {
   /** Instead of a new database. */
   databaseUrl?: string
   migrated?: boolean
+  /** A statement without an answer for so long fails; five seconds unless told. */
+  statementTimeoutMs?: number
   /** Gets every line of the log. */
   onLog?: (line: string) => void
 }
 
 export async function startControlPlane(options: TestOptions = {}) {
-  const { databaseUrl, migrated = true } = options
+  const { databaseUrl, migrated = true, statementTimeoutMs } = options
   const test = databaseUrl === undefined ? await createTestDatabase({ migrated }) : null
   const folder = await mkdtemp(join(tmpdir(), 'control-plane-'))
   const config: Config = {
@@ -53,7 +55,7 @@ export async function startControlPlane(options: TestOptions = {}) {
   const log = onLog === undefined ? createLogger('silent') : createLogger('trace', { write: onLog })
   const database = openDatabase(config.databaseUrl, {
     connectTimeoutMs: patienceMs,
-    statementTimeoutMs: patienceMs
+    statementTimeoutMs: statementTimeoutMs ?? patienceMs
   })
   const mailer = createMailer({ config, log, clock })
   const metrics = createMetrics()
