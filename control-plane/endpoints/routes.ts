@@ -2,6 +2,7 @@
 import type { Config } from '../config.ts'
 import { type App, actorOf } from '../http/app-type.ts'
 import { readPageRequest, toPage } from '../http/page.ts'
+import { createKeptAnswers } from './kept-answer.ts'
 import * as schema from './schema.ts'
 import type { ChangedEndpoint, EndpointService } from './service.ts'
 
@@ -11,7 +12,6 @@ export interface EndpointRoutesDeps {
 }
 
 const forUsers = { access: 'user' } as const
-const creating = { access: 'user', idempotent: true } as const
 
 const placeOf = ({ org, endpoint }: { org: string; endpoint: string }) => ({
   orgId: org,
@@ -21,6 +21,10 @@ const placeOf = ({ org, endpoint }: { org: string; endpoint: string }) => ({
 export function registerEndpointRoutes(app: App, deps: EndpointRoutesDeps): void {
   const { endpoints, config } = deps
   const { rpcUrl } = config
+  const creating = {
+    access: 'user',
+    idempotent: createKeptAnswers(endpoints, rpcUrl)
+  } as const
 
   app.get(
     '/v1/orgs/:org/endpoints',
@@ -76,6 +80,10 @@ export function registerEndpointRoutes(app: App, deps: EndpointRoutesDeps): void
 
 function registerKeyRoutes(app: App, { endpoints, config }: EndpointRoutesDeps): void {
   const { rpcUrl } = config
+  const creating = {
+    access: 'user',
+    idempotent: createKeptAnswers(endpoints, rpcUrl)
+  } as const
 
   app.post(
     '/v1/orgs/:org/endpoints/:endpoint/rotate',

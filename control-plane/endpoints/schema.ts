@@ -90,12 +90,11 @@ export function presentEndpoint(
 ): Static<typeof endpointSchema> {
   const { endpoint, chainName, keys } = view
   const newest = keys.findLast((key) => stateOf(key, now) === 'active') ?? keys.at(-1)
-  const masked = newest === undefined ? '…' : `${newest.prefix}…${newest.last4}`
   return {
     id: endpoint.id,
     name: endpoint.name,
     chain: chainName,
-    url: `${rpcUrl}/api=${shown?.secret ?? masked}`,
+    url: shown === null ? maskedUrl(rpcUrl, newest) : `${rpcUrl}/api=${shown.secret}`,
     ...presentLimits(endpoint),
     allowed_methods: endpoint.allowedMethods,
     allowed_origins: endpoint.allowedOrigins,
@@ -108,6 +107,14 @@ export function presentEndpoint(
     created_at: endpoint.createdAt.toISOString(),
     updated_at: endpoint.updatedAt.toISOString()
   }
+}
+
+/** Where to send calls, with the middle of the secret left out. */
+export function maskedUrl(
+  rpcUrl: string,
+  key: Pick<ApiKeyRow, 'prefix' | 'last4'> | undefined
+): string {
+  return `${rpcUrl}/api=${key === undefined ? '…' : `${key.prefix}…${key.last4}`}`
 }
 
 export function presentRevealed(

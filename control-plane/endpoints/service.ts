@@ -81,7 +81,7 @@ function endpointActs(deps: EndpointServiceDeps) {
     },
 
     async create(actor: Actor, orgId: string, input: EndpointInput): Promise<ChangedEndpoint> {
-      await orgs.requireOrg(actor, orgId, 'endpoint.write')
+      await orgs.requireOrg(actor, orgId, 'key.make')
       if (!actor.isEmailVerified) throw new Failure('email_not_verified')
       const chain = await findChain(chains, input.chain)
       const now = clock()
@@ -155,7 +155,7 @@ function keyActs(deps: EndpointServiceDeps) {
       overlapSeconds: number
     ): Promise<ChangedEndpoint> {
       const { orgId, id } = place
-      await orgs.requireOrg(actor, orgId, 'endpoint.write')
+      await orgs.requireOrg(actor, orgId, 'key.make')
       const now = clock()
       const { secret, row } = keyMint.mint(now)
       const detail = { key_id: row.id, overlap_seconds: overlapSeconds }
@@ -181,21 +181,47 @@ function keyActs(deps: EndpointServiceDeps) {
       return await changed(deps, place, await repo.revoke(place, keyId, audit, clock()))
     },
 
+    /**
+     * The secret of a key that an earlier answer showed, for who repeats the request. Null when there is none to show
+     * any more: it ended, or is not stored. Throws what making the key would throw.
+     */
+    async showAgain(
+      actor: Actor,
+      place: EndpointPlace,
+      keyId: string | null
+    ): Promise<string | null> {
+      await orgs.requireOrg(actor, place.orgId, 'key.make')
+      const key = keyId === null || !config.keyReveal ? null : await repo.findKey(place, keyId)
+      if (key === null || stateOf(key, clock()) !== 'active') return null
+      return await openAudited(deps, actor, place, key)
+    },
+
     /** Nothing is shown before the audit log holds who saw it. */
     async reveal(actor: Actor, place: EndpointPlace, keyId: string): Promise<RevealedKey> {
-      const { orgId, id } = place
-      await orgs.requireOrg(actor, orgId, 'key.reveal')
+      await orgs.requireOrg(actor, place.orgId, 'key.reveal')
       const key = await requireKey(deps, place, keyId)
       if (!config.keyReveal) throw new Failure('reveal_disabled')
       const now = clock()
       if (stateOf(key, now) !== 'active') throw new Failure('key_not_active')
-      const secret = keyMint.open(key)
+      const secret = await openAudited(deps, actor, place, key)
       if (secret === null) throw new Failure('secret_not_stored')
-      const detail = { endpoint_id: id }
-      await repo.recordReveal(actOf(actor, 'key.reveal', { orgId, targetId: keyId, detail }), now)
       return { key, secret, now }
     }
   }
+}
+
+/** Null when the secret was never stored. Who sees it is in the audit log first. */
+async function openAudited(
+  { repo, keyMint, clock }: EndpointServiceDeps,
+  actor: Actor,
+  { orgId, id }: EndpointPlace,
+  key: ApiKeyRow
+): Promise<string | null> {
+  const secret = keyMint.open(key)
+  if (secret === null) return null
+  const target = { orgId, targetId: key.id, detail: { endpoint_id: id } }
+  await repo.recordReveal(actOf(actor, 'key.reveal', target), clock())
+  return secret
 }
 
 async function load(

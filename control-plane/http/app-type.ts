@@ -43,6 +43,14 @@ export interface Actor extends Caller {
   isEmailVerified: boolean
 }
 
+/** For answers that hold secrets, or that not everybody may see who could make the request once. */
+export interface KeptAnswers {
+  /** What of an answer is kept. */
+  strip(body: unknown): unknown
+  /** What a repeated request gets of what was kept. Throws a failure where the caller may see nothing any more. */
+  restore(request: FastifyRequest, kept: unknown): Promise<unknown>
+}
+
 declare module 'fastify' {
   interface FastifyRequest {
     actor: Actor | null
@@ -52,8 +60,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Who may call a route of `/v1`. There is no default: a route without it does not start. */
     access?: 'public' | 'user' | 'operator'
-    /** Whether the route creates something and takes an Idempotency-Key. */
-    idempotent?: boolean
+    /** Whether the route creates something and takes an Idempotency-Key, and how its answer is kept. */
+    idempotent?: true | KeptAnswers
   }
 }
 

@@ -107,7 +107,7 @@ function forReaders(schema: FastifySchema, route: RouteOptions): FastifySchema {
         : { ...answer, 'x-response-description': STATUS_CODES[status] ?? 'Answer' }
     ])
   )
-  return route.config?.idempotent === true
+  return route.config?.idempotent !== undefined
     ? { ...schema, response, headers: idempotencyKeyHeader }
     : { ...schema, response }
 }

@@ -1,6 +1,6 @@
 // Idempotency-Key on routes that create something (draft-ietf-httpapi-idempotency-key-header): within 24 hours the same
-// key gets the same answer, whatever became of the first one on its way to the client. An answer can hold the secret of
-// an api key, so it is kept sealed. What fails with 4xx changed nothing and frees its key. What was cut off, or failed
+// key gets the same answer, whatever became of the first one on its way to the client. Answers are kept
+// sealed, without the secrets in them, and shown only to who may do the same now (KeptAnswers). What fails with 4xx changed nothing and frees its key. What was cut off, or failed
 // with 5xx, may have happened: it is never done again in silence, its key answers `idempotency_outcome_unknown`.
 import { createHash } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
@@ -37,7 +37,7 @@ export function registerIdempotencyKeys(app: App, deps: IdempotencyDeps): void {
       return
     }
     reply.header('idempotency-replayed', 'true')
-    return sendAgain(reply, answer)
+    return sendAgain(reply, await restore(request, answer))
   })
 
   app.addHook('onSend', async (request, reply, payload) => {
@@ -47,7 +47,11 @@ export function registerIdempotencyKeys(app: App, deps: IdempotencyDeps): void {
     const { statusCode } = reply
     try {
       if (statusCode < 300) {
-        await repo.complete(owner, statusCode, secretBox.seal(String(payload), contextOf(owner)))
+        await repo.complete(
+          owner,
+          statusCode,
+          secretBox.seal(strip(request, String(payload)), contextOf(owner))
+        )
       } else if (statusCode < 500) await repo.release(owner)
     } catch (error) {
       // The request itself is done, and its answer must not be lost with the note of it.
@@ -83,6 +87,18 @@ async function claim(
   return { statusCode: row.statusCode, body: secretBox.open(row.answer, contextOf(owner)) }
 }
 
+function strip(request: FastifyRequest, body: string): string {
+  const { idempotent } = request.routeOptions.config
+  return typeof idempotent === 'object' ? JSON.stringify(idempotent.strip(JSON.parse(body))) : body
+}
+
+async function restore(request: FastifyRequest, answer: KeptAnswer): Promise<KeptAnswer> {
+  const { idempotent } = request.routeOptions.config
+  if (typeof idempotent !== 'object') return answer
+  const body = await idempotent.restore(request, JSON.parse(answer.body))
+  return { ...answer, body: JSON.stringify(body) }
+}
+
 function sendAgain(reply: FastifyReply, { statusCode, body }: KeptAnswer): FastifyReply {
   return reply.code(statusCode).type('application/json; charset=utf-8').send(body)
 }
@@ -90,7 +106,7 @@ function sendAgain(reply: FastifyReply, { statusCode, body }: KeptAnswer): Fasti
 /** Null when the route takes none, or the request has none. */
 function readKey(request: FastifyRequest): string | null {
   const key = request.headers['idempotency-key']
-  if (request.routeOptions.config.idempotent !== true || key === undefined) return null
+  if (request.routeOptions.config.idempotent === undefined || key === undefined) return null
   if (typeof key === 'string' && /^[\x21-\x7e]{1,64}$/.test(key)) return key
   throw new Failure('validation_failed', {
     errors: [

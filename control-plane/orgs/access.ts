@@ -1,5 +1,5 @@
 // Who may do what in an org: one row for each act. The operator is no member: they keep the service in order (limits,
-// pausing, revoking) in every org, but what a secret opens is for the members.
+// pausing, revoking) in every org, but secrets, new ones too, are for the members.
 
 export type Role = 'owner' | 'admin' | 'member'
 
@@ -11,6 +11,8 @@ const acts = {
   'org.limit': ['operator'],
   'endpoint.read': everybody,
   'endpoint.write': everybody,
+  // Whoever makes a key is shown its secret.
+  'key.make': ['owner', 'admin', 'member'],
   'usage.read': everybody,
   'key.reveal': ['owner', 'admin', 'member']
 } as const satisfies Record<string, readonly (Role | 'operator')[]>

@@ -1,7 +1,8 @@
 // Idempotency-Key: whatever becomes of an answer on its way, asking again with the same key creates nothing twice.
 import { request } from 'node:http'
 import t from 'tap'
-import { startControlPlane } from './support/control-plane.ts'
+import { createSecretBox } from '../../drizzle/secret-box.ts'
+import { secretKey, startControlPlane } from './support/control-plane.ts'
 import { endpointOf, member } from './support/people.ts'
 
 const plane = await startControlPlane()
@@ -33,6 +34,61 @@ t.test('the kept answer is sealed', async (t) => {
   const [row] = rows as { answer: Buffer }[]
   t.ok(row?.answer.length)
   t.notOk(row?.answer.includes(body.keys[0].secret))
+})
+
+t.test('the secret is in no kept answer, and showing it again is audited', async (t) => {
+  const { body } = await create('key-2b')
+  const [key] = body.keys
+  const box = createSecretBox([secretKey])
+  const [[row]] = (await plane.database.pool.query(
+    "SELECT user_id AS user, answer FROM idempotency_keys WHERE `key` = 'key-2b'"
+  )) as unknown as [{ user: string; answer: Buffer }[]]
+  const kept = box.open(row?.answer ?? Buffer.alloc(0), `${row?.user} key-2b`)
+  t.match(kept, body.id, 'it is the answer that was kept')
+  t.notMatch(kept, key.secret)
+  const reveals = async () => {
+    const [rows] = await plane.database.pool.query(
+      "SELECT COUNT(*) AS times FROM audit_log WHERE action = 'key.reveal' AND target_id = ?",
+      [key.id]
+    )
+    return (rows as { times: number }[])[0]?.times
+  }
+  t.equal(await reveals(), 0)
+  t.equal((await create('key-2b')).body.keys[0].secret, key.secret)
+  t.equal(await reveals(), 1)
+})
+
+t.test('a repeated request shows no secret of a key that has ended', async (t) => {
+  const { body } = await create('key-2c')
+  await ann.post(`${path}/${body.id}/keys/${body.keys[0].id}/revoke`)
+  const again = await create('key-2c')
+  t.match(again, { status: 201, body: { id: body.id } })
+  t.notMatch(JSON.stringify(again.body), body.keys[0].secret)
+})
+
+t.test('with reveal switched off, nobody is shown a secret twice', async (t) => {
+  const strict = await startControlPlane({
+    databaseUrl: plane.config.databaseUrl,
+    config: { keyReveal: false }
+  })
+  t.teardown(() => strict.stop())
+  const annThere = strict.client(ann.email)
+  await annThere.login()
+  const make = () => annThere.post(path, input, { 'idempotency-key': 'key-2d' })
+  const { secret } = (await make()).body.keys[0]
+  const again = await make()
+  t.match(again, { status: 201, body: { keys: [{ last4: secret.slice(-4) }] } })
+  t.equal(again.headers.get('idempotency-replayed'), 'true')
+  t.notMatch(JSON.stringify(again.body), secret)
+})
+
+t.test('who is no member any more is told that there is nothing', async (t) => {
+  const carl = await member(plane, 'carl')
+  const make = () =>
+    carl.post(`/v1/orgs/${carl.orgId}/endpoints`, input, { 'idempotency-key': 'key-2e' })
+  t.equal((await make()).status, 201)
+  await plane.database.pool.query('DELETE FROM memberships WHERE org_id = ?', [carl.orgId])
+  t.match(await make(), { status: 404, body: { code: 'not_found' } })
 })
 
 t.test('another body, or another route, under the same key is refused', async (t) => {

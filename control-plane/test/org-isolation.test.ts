@@ -112,6 +112,10 @@ t.test('the operator keeps order in every org, but is shown no secret', async (t
   const reveal = await theOperator.post(`${endpoint.path}/keys/${endpoint.keys[0].id}/reveal`)
   t.equal(reveal.status, 403)
   t.equal(reveal.body.code, 'role_required')
+  const forbidden = { status: 403, body: { code: 'role_required' } }
+  t.match(await theOperator.post(`${endpoint.path}/rotate`, { overlap_seconds: 60 }), forbidden)
+  const endpoints = `/v1/orgs/${owner.orgId}/endpoints`
+  t.match(await theOperator.post(endpoints, { name: 'theirs', chain: 'demo' }), forbidden)
   t.equal((await theOperator.patch(endpoint.path, { status: 'paused' })).status, 200)
 })
 
