@@ -3,9 +3,12 @@
 // are escaped as the server reads them, however it is configured (connection-guard.ts).
 import { drizzle } from 'drizzle-orm/mysql2'
 import mysql from 'mysql2'
+import { hasCode, isConnectionFailure } from './connection-failure.ts'
 import { type CommandConnection, codePoolErrors, guardConnection } from './connection-guard.ts'
 import { parseDatabaseUrl } from './database-url.ts'
 import * as schema from './schema/index.ts'
+
+export { isConnectionFailure } from './connection-failure.ts'
 
 export interface DatabaseOptions {
   /** Connections of the pool. */
@@ -89,47 +92,15 @@ async function closePool(
   clearTimeout(cut)
 }
 
-const connectionFailureCodes = new Set([
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EPIPE',
-  'ETIMEDOUT',
-  'ENOENT',
-  'EHOSTUNREACH',
-  'PROTOCOL_CONNECTION_LOST',
-  'PROTOCOL_SEQUENCE_TIMEOUT',
-  'POOL_QUEUE_FULL',
-  'POOL_CLOSED',
-  'CONNECTION_CLOSED',
-  'ER_CON_COUNT_ERROR',
-  'ER_SERVER_SHUTDOWN'
-])
-
 const readOnlyCodes = new Set([
   'ER_OPTION_PREVENTS_STATEMENT',
   'ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION',
   'ER_READ_ONLY_MODE'
 ])
 
-/** Whether an error says "the database cannot be asked now", as opposed to "the statement is wrong". */
-export function isConnectionFailure(error: unknown): boolean {
-  return hasCode(error, connectionFailureCodes)
-}
-
 /** Whether a statement should be tried again later: the database cannot be asked, or takes no writes for now. */
 export function isUnavailable(error: unknown): boolean {
   return isConnectionFailure(error) || hasCode(error, readOnlyCodes)
-}
-
-/** Drizzle wraps the driver's error as `cause`. */
-function hasCode(error: unknown, codes: ReadonlySet<string>): boolean {
-  for (let inner = error; inner instanceof Error; inner = inner.cause) {
-    const { code } = inner as { code?: unknown }
-    if (typeof code === 'string' && codes.has(code)) return true
-  }
-  return false
 }
 
 /** Whether an error says that a unique index already holds the value. */

@@ -35,7 +35,7 @@ const config = readConfigOrEnd()
 // Before the first thread loads uWS.
 limitHeadBytes()
 
-const log = createLog(config.LOG_LEVEL, 'gateway')
+const log = createLog(config.LOG_LEVEL)
 const bootId = newId('boot')
 const limitMemory = createLimitMemory(config.LIMIT_SLOTS_MAX)
 const words = new BigInt64Array(limitMemory)
@@ -185,7 +185,7 @@ function readiness(): Readiness {
   const cachedKeys = metrics.total('sluice_gateway_key_cache_entries')
   const hasDatabase = feed.isFollowing && !feed.isFailing
   const checks = {
-    database: hasDatabase ? 'ok' : 'unreachable',
+    database: hasDatabase ? 'ok' : feed.problem || 'unreachable',
     keys: hasDatabase ? 'ok' : cachedKeys > 0 ? `${cachedKeys} cached` : 'none cached',
     threads: isListening ? 'ok' : 'starting',
     upstreams:

@@ -39,7 +39,7 @@ const { config, threadNumber, limitMemory, counterMemory } = workerData as Threa
 const main = parentPort as MessagePort
 const tell = (message: ToMain): void => main.postMessage(message)
 
-const log = createLog(config.LOG_LEVEL, `thread ${threadNumber}`)
+const log = createLog(config.LOG_LEVEL, threadNumber)
 const exchangeLog = createExchangeLog(log, clock)
 const counters = new Counters(counterMemory, (index, family, labels) =>
   tell({ kind: 'series', index, family, labels })

@@ -10,6 +10,7 @@ import {
   type OperatorAccount
 } from '../control-plane/users/operator-account.ts'
 import { openDatabase } from '../drizzle/client.ts'
+import { sentenceOfDatabaseProblem } from '../drizzle/database-problem.ts'
 import { ConfigurationError, exitCodeOfBadConfiguration } from '../drizzle/environment.ts'
 import { loadPendingMigrations } from '../drizzle/migrate.ts'
 
@@ -67,9 +68,7 @@ try {
 } catch (error) {
   const { message, cause } = error as Error
   const reason =
-    cause instanceof Error
-      ? cause.message || String((cause as NodeJS.ErrnoException).code)
-      : message
+    sentenceOfDatabaseProblem(error) ?? (cause instanceof Error ? cause.message : message)
   const isUsage = error instanceof UsageError || error instanceof EmailAddressError
   process.stderr.write(`operator: ${reason}\n${isUsage ? `${usage}\n` : ''}`)
   if (isUsage) process.exitCode = exitCodeOfBadUsage

@@ -1,5 +1,6 @@
 // A setback is an expected reason why a command cannot go on: its message says what is wrong and what to do, and is
 // printed without a stack. Everything else that is thrown is a bug, or the system's own error, explained here.
+import { sentenceOfDatabaseProblem } from '../drizzle/database-problem.ts'
 import { ConfigurationError, exitCodeOfBadConfiguration } from '../drizzle/environment.ts'
 import { MigrationError } from '../drizzle/migrate.ts'
 
@@ -13,6 +14,8 @@ export function explain(error: unknown): { text: string; exitCode: number } {
     return { text: error.message, exitCode: exitCodeOfBadConfiguration }
   if (error instanceof Setback || error instanceof MigrationError)
     return { text: error.message, exitCode: 1 }
+  const sentence = sentenceOfDatabaseProblem(error)
+  if (sentence !== null) return { text: sentence, exitCode: 1 }
   const { code, path } = innermost(error)
   const place = path === undefined ? '' : ` (${path})`
   if (code === 'ENOSPC' || code === 'EDQUOT')

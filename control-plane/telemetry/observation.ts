@@ -1,7 +1,6 @@
 // One log line and one observation for each request, when its answer has left.
 import type { App } from '../http/app-type.ts'
 import { clientAddressOf } from '../http/client-address.ts'
-import { maskKeys } from './logger.ts'
 import type { Metrics } from './metrics.ts'
 
 export function registerObservation(app: App, { metrics }: { metrics: Metrics }): void {
@@ -14,7 +13,7 @@ export function registerObservation(app: App, { metrics }: { metrics: Metrics })
     request.log.info(
       {
         method,
-        path: maskKeys(request.url.split('?', 1)[0] ?? ''),
+        path: request.url.split('?', 1)[0],
         status,
         ms: Math.round(elapsedTime),
         ip: clientAddressOf(request),

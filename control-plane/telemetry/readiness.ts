@@ -2,6 +2,7 @@
 // says what to run, in the log when it finds out and in /readyz, and goes on by itself as soon as all is well.
 import type { Logger } from 'pino'
 import type { Database } from '../../drizzle/client.ts'
+import { sentenceOfDatabaseProblem } from '../../drizzle/database-problem.ts'
 import { loadPendingMigrations, MigrationError } from '../../drizzle/migrate.ts'
 
 const watchIntervalMs = 5000
@@ -40,7 +41,7 @@ export function createReadinessWatch(deps: { database: Database; log: Logger }):
     } catch (error) {
       const { message } = error as Error
       const isUnreachable = isMigrated || !(error instanceof MigrationError)
-      if (isUnreachable) checks.database = message || 'no connection'
+      if (isUnreachable) checks.database = sentenceOfDatabaseProblem(error) ?? message
       checks.migrations = isUnreachable ? 'unknown' : message
     }
     const isReady = checks.database === 'ok' && checks.migrations === 'ok'

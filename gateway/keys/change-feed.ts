@@ -7,6 +7,7 @@
 // the database was restored: both times everything that is cached is dropped.
 import { eq, gt, sql } from 'drizzle-orm'
 import type { Database } from '../../drizzle/client.ts'
+import { sentenceOfDatabaseProblem } from '../../drizzle/database-problem.ts'
 import {
   chains,
   changeApplications,
@@ -74,6 +75,7 @@ export class ChangeFeed {
   #running: Promise<void> = Promise.resolve()
   #stopped = false
   #failing = false
+  #problem = ''
 
   constructor(deps: ChangeFeedDeps) {
     this.#deps = deps
@@ -87,6 +89,11 @@ export class ChangeFeed {
   /** Whether the last look at the log failed. */
   get isFailing(): boolean {
     return this.#failing
+  }
+
+  /** What an operator can do about it, once it has failed. */
+  get problem(): string {
+    return this.#problem
   }
 
   start(): void {
@@ -125,6 +132,7 @@ export class ChangeFeed {
     } catch (error) {
       if (!this.#failing) this.#deps.log.error({ err: error }, 'the change log cannot be read')
       this.#failing = true
+      this.#problem = sentenceOfDatabaseProblem(error) ?? 'unreachable'
     }
     if (this.#stopped) return
     this.#timer = setTimeout(() => {

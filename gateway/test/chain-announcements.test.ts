@@ -22,7 +22,7 @@ function setUp(ids: readonly string[]) {
   const feed = new ChangeFeed({
     database: { orm: { select: () => ({ from }) } } as unknown as Database,
     secretBox: createSecretBox([testSecretKey]),
-    log: createLog('silent', 'feed'),
+    log: createLog('silent'),
     nodeId: 'node',
     bootId: 'boot_1',
     pollMs: 1000,

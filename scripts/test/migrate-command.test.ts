@@ -52,3 +52,28 @@ t.test('wrong use and wrong settings are told', async (t) => {
   t.match(migrate(url, '--retry', 'a', '--mark-applied', 'a'), { status: 1, stderr: 'usage' })
   t.match(migrate(''), { status: 78, stderr: 'DATABASE_URL is not set' })
 })
+
+t.test(
+  'a database that is not there, or is another, is one sentence without a stack',
+  async (t) => {
+    const nowhere = migrate('mysql://root@127.0.0.1:1/x')
+    t.equal(nowhere.status, 1)
+    t.match(
+      nowhere.stderr,
+      /^the database cannot be reached: check that it runs, and DATABASE_URL \(/
+    )
+    t.equal(nowhere.stderr.trimEnd().split('\n').length, 1)
+
+    const { url, drop } = await createTestDatabase({ migrated: false })
+    t.teardown(drop)
+    const unknown = migrate(`${url}_not_there`)
+    t.match(unknown.stderr, /^the server has no such database: create the one/)
+    t.equal(unknown.stderr.trimEnd().split('\n').length, 1)
+    const refused = new URL(url)
+    refused.username = 'nobody'
+    refused.password = 'wrong'
+    const denied = migrate(refused.href)
+    t.match(denied.stderr, /^the database refuses the user or the password/)
+    t.notMatch(denied.stderr, 'wrong')
+  }
+)

@@ -66,7 +66,7 @@ export function openLedger(options: LedgerOptions): TestLedger {
     connectionsMax: 2,
     statementTimeoutMs: options.statementTimeoutMs ?? 2000
   })
-  const log = createLog('silent', 'ledger')
+  const log = createLog('silent')
   let recorded = 0
   let isKilled = false
   const died = Promise.withResolvers<void>()
