@@ -128,7 +128,8 @@ export const environmentSchema = Type.Object({
   USAGE_MINUTES_RETENTION: count(48, 26, 1488, 'hours that usage by the minute is kept'),
   USAGE_HOURS_RETENTION: count(90, 63, 366, 'days that usage by the hour is kept'),
   USAGE_DAYS_RETENTION: count(730, 366, 3660, 'days that usage by the day is kept'),
-  CALL_ERRORS_RETENTION: count(72, 1, 8784, 'hours that failed calls are kept')
+  CALL_ERRORS_RETENTION: count(72, 1, 8784, 'hours that failed calls are kept'),
+  AUDIT_LOG_RETENTION: count(365, 30, 3660, 'days that entries of the audit log are kept')
 })
 
 /** Durations that the contract fixes. Milliseconds. */
@@ -216,7 +217,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
       usageMinutes: values.USAGE_MINUTES_RETENTION * 3_600_000,
       usageHours: values.USAGE_HOURS_RETENTION * 86_400_000,
       usageDays: values.USAGE_DAYS_RETENTION * 86_400_000,
-      callErrors: values.CALL_ERRORS_RETENTION * 3_600_000
+      callErrors: values.CALL_ERRORS_RETENTION * 3_600_000,
+      auditLog: values.AUDIT_LOG_RETENTION * 86_400_000
     }
   })
 }

@@ -8,8 +8,8 @@ import {
   refreshTokens,
   sessions
 } from '../../drizzle/schema/accounts.ts'
-import { changeApplications, changeLog } from '../../drizzle/schema/changes.ts'
-import { idempotencyKeys } from '../../drizzle/schema/requests.ts'
+import { changeApplications, changeLog, gatewayNodes } from '../../drizzle/schema/changes.ts'
+import { auditLog, idempotencyKeys } from '../../drizzle/schema/requests.ts'
 import {
   callErrors,
   quotaUsage,
@@ -28,6 +28,7 @@ const lockName = lockNameOf('sweep')
 export function createHousekeepingRepo(database: Pick<Database, 'orm' | 'pool'>) {
   return {
     ...accountStatements(database),
+    ...recordStatements(database),
     ...usageStatements(database),
 
     /** Null when another process is at it. */
@@ -132,6 +133,31 @@ function accountStatements({ orm }: Pick<Database, 'orm'>) {
       const [result] = await orm
         .delete(idempotencyKeys)
         .where(lt(idempotencyKeys.createdAt, madeBefore))
+        .limit(rowsMax)
+      return result.affectedRows
+    }
+  }
+}
+
+/** What tells of the past: who did what, and which gateways had which change in force. */
+function recordStatements({ orm }: Pick<Database, 'orm'>) {
+  return {
+    /** By the key, whose ids sort by age. */
+    async removeAuditEntries(madeBefore: Date, rowsMax: number): Promise<number> {
+      const idsBefore = lt(auditLog.id, newId('aud', madeBefore.getTime()))
+      const [result] = await orm
+        .delete(auditLog)
+        .where(and(idsBefore, lt(auditLog.createdAt, madeBefore)))
+        .orderBy(asc(auditLog.id))
+        .limit(rowsMax)
+      return result.affectedRows
+    },
+
+    async removeGatewayNodes(seenBefore: Date, rowsMax: number): Promise<number> {
+      const [result] = await orm
+        .delete(gatewayNodes)
+        .where(lt(gatewayNodes.seenAt, seenBefore))
+        .orderBy(asc(gatewayNodes.seenAt))
         .limit(rowsMax)
       return result.affectedRows
     },

@@ -8,8 +8,11 @@ import { type Config, durations, sweeping } from '../config.ts'
 import type { HousekeepingRepo } from './repo.ts'
 
 const dayMs = 86_400_000
-/** Ended sessions and mails are kept a while longer for who looks into an incident. */
-const keptMs = { endings: 30 * dayMs, changes: 30 * dayMs }
+/**
+ * Ended sessions and mails are kept a while longer for who looks into an incident; a gateway's name for one that comes back
+ * and tells what it lost.
+ */
+const keptMs = { endings: 30 * dayMs, changes: 30 * dayMs, gatewayNodes: 30 * dayMs }
 
 export interface SweeperDeps {
   repo: HousekeepingRepo
@@ -55,6 +58,8 @@ export function createSweeper({ repo, clock, log, config }: SweeperDeps) {
       (max) => repo.removeEmailTokens(before(keptMs.endings), max),
       (max) => repo.removeAttemptCounts(now, max),
       (max) => repo.removeIdempotencyKeys(before(durations.idempotencyKey), max),
+      (max) => repo.removeAuditEntries(before(retentionMs.auditLog), max),
+      (max) => repo.removeGatewayNodes(before(keptMs.gatewayNodes), max),
       (max) => repo.removeChanges(before(keptMs.changes), max),
       (max) => repo.removeQuotaUsage(before(durations.quotaUsage), max),
       (max) => repo.removeCallErrors(before(retentionMs.callErrors), max),

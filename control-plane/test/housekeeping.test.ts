@@ -50,6 +50,32 @@ t.test('what is in use stays; what has had its time goes', async (t) => {
   t.ok((await rowsOf('audit_log')) > 0)
 })
 
+t.test(
+  'the audit log is kept for its retention, and a gateway for 30 days after it was seen',
+  async (t) => {
+    const { pool } = plane.database
+    const { auditLog } = plane.config.retentionMs
+    const entries = await rowsOf('audit_log')
+    t.ok(entries > 0)
+    const node = (name: string, ageMs: number) =>
+      pool.query('INSERT INTO gateway_nodes VALUES (?, ?, ?, ?, 1)', [
+        name,
+        `boot_${name}`,
+        plane.clock(),
+        new Date(plane.clock().getTime() - ageMs)
+      ])
+    await node('gone', 31 * 86_400_000)
+    await node('there', 29 * 86_400_000)
+    await sweeper.sweep()
+    const [nodes] = await pool.query('SELECT node_id FROM gateway_nodes')
+    t.same(nodes, [{ node_id: 'there' }])
+    t.equal(await rowsOf('audit_log'), entries, 'not before its time')
+    plane.advance(auditLog)
+    await sweeper.sweep()
+    t.equal(await rowsOf('audit_log'), 0)
+  }
+)
+
 t.test('more than one statement removes at once goes too', async (t) => {
   const values = Array.from(
     { length: 2500 },
