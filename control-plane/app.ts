@@ -9,6 +9,7 @@ import { type FastifyBaseLogger, fastify, LogController } from 'fastify'
 import type { Logger } from 'pino'
 import type { Database } from '../drizzle/client.ts'
 import { registerAnalyticsRoutes } from './analytics/routes.ts'
+import { registerAuditRoutes, registerRefusals } from './audit/routes.ts'
 import { registerAccessTokens } from './auth/access-token.ts'
 import { registerAuthentication } from './auth/authentication.ts'
 import { registerAuthRoutes } from './auth/routes.ts'
@@ -70,6 +71,7 @@ const registrations: readonly ((app: App, parts: Parts) => Promise<void> | void)
   registerCookies,
   registerAccessTokens,
   registerAuthentication,
+  registerRefusals,
   // Behind authentication and validation: a key belongs to a user, and what is refused claims none.
   (app, parts) =>
     registerIdempotencyKeys(app, { ...parts, repo: createIdempotencyRepo(parts.database) }),
@@ -155,6 +157,7 @@ async function registerCookies(app: App): Promise<void> {
 function registerRoutes(app: App, parts: Parts): void {
   const deps = { ...parts, cookies: createSessionCookies(parts) }
   registerAuthRoutes(app, deps)
+  registerAuditRoutes(app, deps)
   registerUserRoutes(app, deps)
   registerOrgRoutes(app, deps)
   registerEndpointRoutes(app, deps)

@@ -7,6 +7,8 @@ import { createLiveAccess } from './analytics/live-access.ts'
 import { createLiveFeed } from './analytics/live-feed.ts'
 import { createUsageRepo } from './analytics/repo.ts'
 import { createAnalyticsService } from './analytics/service.ts'
+import { createAuditRepo } from './audit/repo.ts'
+import { createAuditService } from './audit/service.ts'
 import { createAttemptCounts } from './auth/attempt-counts.ts'
 import { createPasswordHasher } from './auth/password-hasher.ts'
 import { createAuthRepo } from './auth/repo.ts'
@@ -50,6 +52,7 @@ export function createServices({ config, database, mailer, metrics, log, clock }
   const guard = createSignInGuard({ counts, secret: config.jwtSecrets[0] ?? '' })
   const auth = createAuthService({ ...tools, repo: createAuthRepo(database), users, guard })
   const orgs = createOrgService({ ...tools, repo: createOrgRepo(database) })
+  const audit = createAuditService({ ...tools, repo: createAuditRepo(database), orgs, counts })
   const chains = createChainService({ ...tools, repo: createChainRepo(database) })
   const endpoints = createEndpointService({
     ...tools,
@@ -65,5 +68,5 @@ export function createServices({ config, database, mailer, metrics, log, clock }
     filterAllowed: createLiveAccess({ auth, orgs })
   })
   const analytics = createAnalyticsService({ ...tools, repo: usage, orgs, chains, liveFeed })
-  return { users, auth, orgs, chains, endpoints, changes, analytics, secretBox }
+  return { users, auth, audit, orgs, chains, endpoints, changes, analytics, secretBox }
 }

@@ -20,8 +20,8 @@ export function registerAuthentication(
     const claims = await readAccessToken(request, clock)
     const actor = await auth.loadActor(claims, callerOf(request))
     if (actor === null) throw new Failure('access_token_invalid')
-    if (access === 'operator' && !actor.isOperator) throw new Failure('operator_required')
     request.actor = actor
+    if (access === 'operator' && !actor.isOperator) throw new Failure('operator_required')
   })
 }
 

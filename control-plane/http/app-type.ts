@@ -9,8 +9,8 @@ import type {
   RawRequestDefaultExpression,
   RawServerDefault
 } from 'fastify'
-
 import { clientBlockOf } from '../../drizzle/address-block.ts'
+import type { FailureCode } from '../errors.ts'
 import { clientAddressOf } from './client-address.ts'
 
 export type App = FastifyInstance<
@@ -56,6 +56,8 @@ declare module 'fastify' {
     actor: Actor | null
     /** The id that was made here: that of the request, unless the client sent one. */
     ownId: string
+    /** What the request was refused for; null while it was not. */
+    failureCode: FailureCode | null
   }
   interface FastifyContextConfig {
     /** Who may call a route of `/v1`. There is no default: a route without it does not start. */

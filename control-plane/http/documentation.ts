@@ -42,9 +42,11 @@ export async function registerDocumentation(
     openapi: {
       openapi: '3.1.0',
       info: { title: 'Sluice', description, version: '1' },
-      tags: ['auth', 'me', 'orgs', 'endpoints', 'usage', 'chains', 'changes'].map((name) => ({
-        name
-      })),
+      tags: ['auth', 'me', 'orgs', 'endpoints', 'usage', 'chains', 'changes', 'audit'].map(
+        (name) => ({
+          name
+        })
+      ),
       components: {
         securitySchemes: {
           access_token: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },

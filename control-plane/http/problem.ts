@@ -56,6 +56,7 @@ const unavailableDetails: Partial<Record<FailureCode, string>> = {
 }
 
 export function registerProblems(app: App): void {
+  app.decorateRequest('failureCode', null)
   app.setErrorHandler(answerError)
   app.setNotFoundHandler({ preHandler: app.rateLimit() }, async (request, reply) =>
     send(
@@ -153,6 +154,7 @@ function rootOf(error: unknown): string {
 function send(request: FastifyRequest, reply: FastifyReply, failure: Failure): FastifyReply {
   const { status, title } = failures[failure.code]
   const { detail, errors, retryAfterSeconds } = failure.details
+  request.failureCode = failure.code
   if (retryAfterSeconds !== undefined) reply.header('retry-after', retryAfterSeconds)
   if (status === 401) reply.header('www-authenticate', 'Bearer realm="sluice"')
   return reply

@@ -9,6 +9,7 @@ const acts = {
   'org.read': everybody,
   'org.rename': ['owner', 'admin', 'operator'],
   'org.limit': ['operator'],
+  'audit.read': ['owner', 'admin', 'operator'],
   'endpoint.read': everybody,
   'endpoint.write': everybody,
   // Whoever makes a key is shown its secret.

@@ -81,7 +81,10 @@ t.test('what is answered is what is promised', async (t) => {
   const endpoint = await endpointOf(plane, ann)
   const reads: [string, string, typeof ann | typeof theOperator][] = [
     ['/v1/me', '/v1/me', ann],
+    ['/v1/me/audit-log', '/v1/me/audit-log', ann],
+    ['/v1/audit-log', '/v1/audit-log', theOperator],
     ['/v1/orgs', '/v1/orgs', ann],
+    ['/v1/orgs/{org}/audit-log', `/v1/orgs/${ann.orgId}/audit-log`, ann],
     ['/v1/orgs/{org}', `/v1/orgs/${ann.orgId}`, ann],
     ['/v1/orgs/{org}/endpoints', `/v1/orgs/${ann.orgId}/endpoints`, ann],
     ['/v1/orgs/{org}/endpoints/{endpoint}', endpoint.path, ann],
