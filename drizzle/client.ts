@@ -4,7 +4,7 @@
 import { drizzle } from 'drizzle-orm/mysql2'
 import mysql from 'mysql2'
 import { hasCode, isConnectionFailure } from './connection-failure.ts'
-import { type CommandConnection, codePoolErrors, guardConnection } from './connection-guard.ts'
+import { type CommandConnection, guardConnection, guardPool } from './connection-guard.ts'
 import { parseDatabaseUrl } from './database-url.ts'
 import * as schema from './schema/index.ts'
 
@@ -13,7 +13,10 @@ export { isConnectionFailure } from './connection-failure.ts'
 export interface DatabaseOptions {
   /** Connections of the pool. */
   connectionsMax: number
-  /** A statement that has had no answer for so long fails, and its connection with it. Milliseconds. */
+  /**
+   * A statement that has had no answer for so long fails, and its connection with it; so does one that has waited so
+   * long for a connection. Milliseconds.
+   */
   statementTimeoutMs: number
   /** Statements that may wait for a connection; one more fails at once. */
   queueMax: number
@@ -54,7 +57,7 @@ export function openDatabase(url: string, options: Partial<DatabaseOptions> = {}
     multipleStatements: false,
     supportBigNumbers: true
   })
-  codePoolErrors(pool)
+  guardPool(pool, limits.statementTimeoutMs)
   const streams = new Set<CommandConnection['stream']>()
   pool.on('connection', (opened) => {
     const connection = opened as unknown as CommandConnection

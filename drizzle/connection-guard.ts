@@ -8,6 +8,7 @@
 // - A deadline for each statement. mysql2 has none: a frozen server would hold a statement and its connection for ever.
 // - An end at read-only. After a failover the old primary keeps its connections and refuses every write on them: such a
 //   connection is closed when it comes back, so that the next one is made to whatever the name now leads to.
+// - A deadline for the wait for a connection, which belongs to the pool.
 // - A code on errors for which the driver has only words.
 
 /** MySQL 8's and 9's default. No NO_BACKSLASH_ESCAPES, no ANSI_QUOTES, no PAD_CHAR_TO_FULL_LENGTH. */
@@ -92,14 +93,29 @@ function endAtReadOnly(connection: CommandConnection): void {
   }
 }
 
-type Callback = (error: Error | null, connection: never) => void
+type Callback = (error: Error | null, connection?: { release(): void }) => void
 
-/** Gives a code to what the pool itself refuses: it is full, or closed. */
-export function codePoolErrors(pool: object): void {
+/**
+ * Bounds the wait for a connection, which mysql2 does not: behind a server that hangs, each of the waiting would get its
+ * turn only when all before it have failed. Gives a code to what the pool itself refuses.
+ */
+export function guardPool(pool: object, acquireTimeoutMs: number): void {
   const inner = pool as { getConnection(callback: Callback): void }
   const getConnection = inner.getConnection.bind(pool)
-  inner.getConnection = (callback) =>
-    getConnection((error, connection) => callback(error && (coded(error) as Error), connection))
+  inner.getConnection = (callback) => {
+    let isLate = false
+    const timer = setTimeout(() => {
+      isLate = true
+      const error = new Error(`no connection to the database was free for ${acquireTimeoutMs} ms`)
+      callback(Object.assign(error, { code: 'POOL_ACQUIRE_TIMEOUT' }))
+    }, acquireTimeoutMs)
+    getConnection((error, connection) => {
+      clearTimeout(timer)
+      // Nobody waits for it any more: the next in the queue gets it.
+      if (isLate) connection?.release()
+      else callback(error && (coded(error) as Error), connection)
+    })
+  }
 }
 
 /** The driver's words, in mysql2 3.24, where it gives no code. */

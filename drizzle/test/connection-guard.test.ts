@@ -43,3 +43,18 @@ t.test('a connection that meets read-only ends, alone or in a transaction', asyn
     t.not(await idOf(), before)
   }
 })
+
+t.test('whoever waits for a connection waits no longer than for an answer', async (t) => {
+  const narrow = openDatabase(url, { connectionsMax: 1, statementTimeoutMs: 300 })
+  t.teardown(() => narrow.close())
+  const held = await narrow.pool.getConnection()
+  const waiting = Array.from({ length: 20 }, () => narrow.pool.query('SELECT 1'))
+  // While the only connection is held, so that not one of them can have had its turn.
+  for (const result of await Promise.allSettled(waiting)) {
+    t.match(result, { status: 'rejected', reason: { code: 'POOL_ACQUIRE_TIMEOUT' } })
+    if (result.status === 'rejected') t.ok(isConnectionFailure(result.reason))
+  }
+  held.release()
+  const [rows] = await narrow.pool.query('SELECT 1 AS one')
+  t.same(rows, [{ one: 1 }], 'the connection is not lost to those who left')
+})
