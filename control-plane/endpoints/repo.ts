@@ -1,6 +1,6 @@
 // The SQL of endpoints and their api keys. Every write locks its endpoint's row first, so that two rotations, or a
 // rotation and a deletion, come one after the other; the change is appended last (drizzle/change-log.ts says why).
-import { and, asc, count, eq, gt, inArray, isNull, or } from 'drizzle-orm'
+import { and, asc, count, eq, gt, inArray, isNull, lte, or, sql } from 'drizzle-orm'
 import { appendChange } from '../../drizzle/change-log.ts'
 import type { Database, Queryable, Transaction } from '../../drizzle/client.ts'
 import { orgs } from '../../drizzle/schema/accounts.ts'
@@ -29,6 +29,9 @@ export interface KeyEnding {
 export type EndpointRepo = ReturnType<typeof createEndpointRepo>
 
 type Orm = Database['orm']
+
+/** Keys of an endpoint that an answer shows: all that are live (liveKeysMax of service.ts), then the last that ended. */
+const shownKeysMax = 30
 
 export function createEndpointRepo({ orm }: Pick<Database, 'orm'>) {
   return { ...readStatements(orm), ...endpointStatements(orm), ...keyStatements(orm) }
@@ -221,11 +224,27 @@ async function loadKeys(
   endedSince: Date
 ): Promise<ApiKeyRow[]> {
   if (endpointIds.length === 0) return []
-  return await on
-    .select()
+  const { endpointId, revokedAt, expiresAt, id } = apiKeys
+  // By when they ended; those that have not ended, or not yet, come first.
+  const ended = sql`LEAST(COALESCE(${revokedAt}, '9999-01-01'), COALESCE(${expiresAt}, '9999-01-01'))`
+  const ranked = on
+    .select({
+      id,
+      place:
+        sql<number>`ROW_NUMBER() OVER (PARTITION BY ${endpointId} ORDER BY ${ended} DESC, ${id} DESC)`.as(
+          'place'
+        )
+    })
     .from(apiKeys)
-    .where(and(inArray(apiKeys.endpointId, [...endpointIds]), isLive(endedSince)))
-    .orderBy(asc(apiKeys.id))
+    .where(and(inArray(endpointId, [...endpointIds]), isLive(endedSince)))
+    .as('ranked')
+  const rows = await on
+    .select({ key: apiKeys })
+    .from(apiKeys)
+    .innerJoin(ranked, eq(ranked.id, id))
+    .where(lte(ranked.place, shownKeysMax))
+    .orderBy(asc(id))
+  return rows.map(({ key }) => key)
 }
 
 function isAt({ orgId, id }: EndpointPlace) {

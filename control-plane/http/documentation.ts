@@ -3,12 +3,15 @@
 import { STATUS_CODES } from 'node:http'
 import fastifySwagger from '@fastify/swagger'
 import scalar from '@scalar/fastify-api-reference'
-import type { FastifySchema, RouteOptions } from 'fastify'
+import type { FastifyReply, FastifySchema, RouteOptions } from 'fastify'
 import Type from 'typebox'
 import { refreshCookieNameOf } from '../auth/session-cookies.ts'
 import type { Config } from '../config.ts'
 import type { App } from './app-type.ts'
 import { problemSchema } from './problem.ts'
+import { createStaticAsset, type StaticAsset } from './static-asset.ts'
+
+const jsonType = 'application/json; charset=utf-8'
 
 /** Scalar starts from an inline script and styles itself inline; it may talk to this origin only. */
 const referencePolicy = [
@@ -33,6 +36,17 @@ over. An account may log in before its email address is verified, but creates en
 
 Usage is counted by gateways and written every few seconds; \`complete_until\` says how far it is complete.`
 
+const tags = {
+  auth: 'Registering, logging in and out, verifying an address, resetting a password.',
+  me: 'The account of who is logged in.',
+  orgs: 'Organisations: their names, limits and audit log.',
+  endpoints: 'What callers send JSON-RPC to, and the api keys that open it.',
+  usage: 'What endpoints were called for, by minute, hour and day.',
+  chains: 'The chains that endpoints can be on, and the nodes that serve them.',
+  changes: 'Whether a change is in force on every gateway.',
+  audit: 'Who did what, when and from where.'
+}
+
 export async function registerDocumentation(
   app: App,
   { config }: { config: Pick<Config, 'portalOrigin'> }
@@ -41,12 +55,14 @@ export async function registerDocumentation(
   await app.register(fastifySwagger, {
     openapi: {
       openapi: '3.1.0',
-      info: { title: 'Sluice', description, version: '1' },
-      tags: ['auth', 'me', 'orgs', 'endpoints', 'usage', 'chains', 'changes', 'audit'].map(
-        (name) => ({
-          name
-        })
-      ),
+      info: {
+        title: 'Sluice',
+        description,
+        version: '1',
+        license: { name: 'Apache-2.0', identifier: 'Apache-2.0' }
+      },
+      servers: [{ url: '/', description: 'where this document is served' }],
+      tags: Object.entries(tags).map(([name, description]) => ({ name, description })),
       components: {
         securitySchemes: {
           access_token: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
@@ -58,7 +74,8 @@ export async function registerDocumentation(
   })
   // Where a person arrives who opens the address in a browser.
   app.get('/', { schema: { hide: true } }, (_request, reply) => reply.redirect('/docs'))
-  app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())
+  registerContract(app)
+  app.addHook('onRoute', sendScriptOnce)
   await app.register(scalar, {
     routePrefix: '/docs',
     configuration: {
@@ -81,6 +98,35 @@ export async function registerDocumentation(
   })
 }
 
+/** The document as it is when all routes are known. */
+function registerContract(app: App): void {
+  let contract: Promise<StaticAsset> | null = null
+  app.get('/openapi.json', { schema: { hide: true } }, async (request, reply) => {
+    contract ??= createStaticAsset(JSON.stringify(app.swagger()), jsonType, 'no-cache')
+    return (await contract).send(request, reply)
+  })
+}
+
+/** The reference's script is 4.8 MB, which the plugin sends as it is, without a tag, for every request anew. */
+function sendScriptOnce(route: RouteOptions): void {
+  if (route.url !== '/docs/js/scalar.js') return
+  const { handler } = route
+  let script: Promise<StaticAsset> | null = null
+  route.handler = async function send(request, reply) {
+    // The plugin keeps the script to itself: its own handler is asked for it, once.
+    let text = ''
+    const taker = {
+      header: () => taker,
+      send(body: string) {
+        text = body
+      }
+    }
+    if (script === null) handler.call(this, request, taker as unknown as FastifyReply)
+    script ??= createStaticAsset(text, 'application/javascript; charset=utf-8', 'max-age=86400')
+    return (await script).send(request, reply)
+  }
+}
+
 function describeRoute(route: RouteOptions): void {
   if (!route.url.startsWith('/v1/')) return
   const schema = route.schema ?? {}
@@ -90,7 +136,8 @@ function describeRoute(route: RouteOptions): void {
     '4xx': problem('The request cannot be served: `code` says why.'),
     '5xx': problem('The service cannot answer now.')
   }
-  if (route.config?.access !== 'public') schema.security = [{ access_token: [] }]
+  // Said for public routes too: left out would mean that nobody had thought of it.
+  schema.security ??= route.config?.access === 'public' ? [] : [{ access_token: [] }]
 }
 
 const problem = (text: string) => ({

@@ -12,6 +12,7 @@ interface Operation {
   operationId: string
   summary: string
   tags: string[]
+  security?: object[]
   parameters?: { name: string; in: string; schema: object }[]
   responses: Record<string, { content?: Record<string, { schema: object }> }>
 }
@@ -28,10 +29,13 @@ const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
 t.test('it is OpenAPI 3.1, and every operation says what it is', async (t) => {
   t.equal(document.openapi, '3.1.0')
   t.ok(operations.length > 25)
+  t.match(document, { info: { license: { identifier: 'Apache-2.0' } }, servers: [{ url: '/' }] })
+  for (const tag of document.tags) t.ok(tag.description, tag.name)
   for (const { path, method, operation } of operations) {
     const name = `${method} ${path}`
     t.match(operation.operationId, /^[a-z][A-Za-z]+$/, name)
     t.ok(operation.summary, name)
+    t.ok(Array.isArray(operation.security), `${name} says who may call it`)
     t.equal(operation.tags.length, 1, name)
     t.ok(
       document.tags.some((tag: { name: string }) => tag.name === operation.tags[0]),

@@ -1,5 +1,7 @@
 // Rotation: a new key beside the old ones, which end now or when the overlap is over, and never later than they would.
+import { randomBytes } from 'node:crypto'
 import t from 'tap'
+import { newId } from '../../drizzle/ids.ts'
 import { startControlPlane } from './support/control-plane.ts'
 import { endpointOf, member } from './support/people.ts'
 
@@ -86,4 +88,38 @@ t.test('one key is revoked, the others stay', async (t) => {
   t.equal(again.body.keys[0].revoked_at, revoked.body.keys[0].revoked_at, 'the first time counts')
   t.ok(again.body.change_id > revoked.body.change_id, 'and it can be proved again')
   t.equal((await ann.post(`${endpoint.path}/keys/key_nope/revoke`)).status, 404)
+})
+
+t.test('of keys that have ended an answer shows the last, and of the live ones all', async (t) => {
+  const endpoint = await endpointOf(plane, ann)
+  await rotate(endpoint.path, 604_800)
+  const now = plane.clock()
+  const rows = Array.from({ length: 200 }, (_, place) => [
+    newId('key'),
+    endpoint.id,
+    randomBytes(32),
+    'slc_aaaa',
+    'bbbb',
+    new Date(now.getTime() - 1_000_000 + place),
+    new Date(now.getTime() - 200_000 + place * 1000)
+  ])
+  await plane.database.pool.query(
+    'INSERT INTO api_keys (id, endpoint_id, hash, prefix, last4, created_at, revoked_at) VALUES ?',
+    [rows]
+  )
+  for (const path of [endpoint.path, `/v1/orgs/${ann.orgId}/endpoints?limit=100`]) {
+    const { body } = await ann.get(path)
+    const shown = body.data?.find(({ id }: { id: string }) => id === endpoint.id) ?? body
+    t.equal(shown.keys.length, 30)
+    const live = shown.keys.filter(({ status }: { status: string }) => status === 'active')
+    t.equal(live.length, 2)
+    const ended = shown.keys.filter(({ status }: { status: string }) => status === 'revoked')
+    t.same(
+      ended.map(({ id }: { id: string }) => id).sort(),
+      rows
+        .slice(-28)
+        .map(([id]) => id)
+        .sort()
+    )
+  }
 })
