@@ -12,8 +12,8 @@
 //   they say nothing that the database does not know. When no word is free, the scopes that were not asked for longest
 //   are forgotten on every thread, so that what is exhausted comes back by itself.
 import type { Clock } from '../clock.ts'
-import { addUsed } from './quota.ts'
-import { addOwed, convertOwed, owedNs, type Rate } from './token-bucket.ts'
+import { addUsed, readUsed } from './quota.ts'
+import { addOwed, convertOwed, owedNs, type Rate, rateOf } from './token-bucket.ts'
 
 const wordsPerScope = 2
 
@@ -33,6 +33,8 @@ export interface LimitWordsDeps {
   /** Keeps the consumption of quota words in the database. */
   readonly ledger: {
     open(word: number, scopeId: string, day: number, usedByOthers: number): void
+    /** Others have used so much more than the word held. */
+    raise(word: number, day: number, cost: number): void
     /** Whether the database has all that the word holds. */
     isWritten(word: number): boolean
     close(word: number): void
@@ -45,8 +47,12 @@ interface Scope {
   bucket: number
   rate: Rate | null
   quota: number
+  /** Whether the plan has a quota. A word outlives it: what it holds may not be in the database yet. */
+  hasQuota: boolean
   /** The reading of the change log at which the threads forgot its keys; -1 when a thread may know one. */
   forgottenAt: number
+  /** When that was: from then on another plan may be in force than the one that is known here. */
+  forgottenNs: bigint
 }
 
 interface Retired {
@@ -98,12 +104,14 @@ export class LimitWords {
     }
     const word = this.#take()
     if (word === null) return null
-    const changed = this.#touch(scopeId, scope)
     const { words, clock } = this.#deps
+    const sinceNs =
+      scope !== undefined && scope.forgottenAt >= 0 ? scope.forgottenNs : clock.nowNs()
+    const changed = this.#touch(scopeId, scope)
     if (changed.rate !== null) {
-      const nowNs = clock.nowNs()
-      const owed = owedNs(words, changed.bucket, nowNs)
-      addOwed(words, word, rate, convertOwed(owed, changed.rate, rate), nowNs)
+      // Up to the change it came back at the old rate, from then on at the new one, whenever somebody asks.
+      const owed = owedNs(words, changed.bucket, sinceNs)
+      addOwed(words, word, rate, convertOwed(owed, changed.rate, rate), sinceNs)
       this.#giveUpBucket(scopeId, changed)
     }
     changed.bucket = word
@@ -111,21 +119,25 @@ export class LimitWords {
     return word
   }
 
-  /** Whether the scope's quota has a word; without one, load what was used today before `quotaOf`. */
+  /** Whether the scope's quota is being counted; if not, load what was used today before `quotaOf`. */
   hasQuota(scopeId: string): boolean {
-    return (this.#scopes.get(scopeId)?.quota ?? noWord) !== noWord
+    return this.#scopes.get(scopeId)?.hasQuota ?? false
   }
 
-  /** The word of a scope's quota. Null when no word is free. @param used on `day`, by the database; for a new word. */
+  /** The word of a scope's quota. Null when no word is free. @param used on `day`, by the database; for one that was not counted. */
   quotaOf(scopeId: string, day: number, used: number): number | null {
     const scope = this.#scopes.get(scopeId)
     if (scope !== undefined && scope.quota !== noWord) {
       this.#touch(scopeId, scope)
+      if (!scope.hasQuota) this.#raise(scope.quota, day, used)
+      scope.hasQuota = true
       return scope.quota
     }
     const word = this.#take()
     if (word === null) return null
-    this.#touch(scopeId, scope).quota = word
+    const opened = this.#touch(scopeId, scope)
+    opened.quota = word
+    opened.hasQuota = true
     addUsed(this.#deps.words, word, BigInt(used), day)
     this.#deps.ledger.open(word, scopeId, day, used)
     return word
@@ -134,7 +146,7 @@ export class LimitWords {
   /** The scope has no quota any more. */
   endQuota(scopeId: string): void {
     const scope = this.#scopes.get(scopeId)
-    if (scope !== undefined) this.#giveUpQuota(scope)
+    if (scope !== undefined) scope.hasQuota = false
   }
 
   /** A reading of the change log begins. Returns its number, for `hear`. */
@@ -145,10 +157,12 @@ export class LimitWords {
 
   /** The threads are being told to forget the keys of these scopes. */
   forget(scopeIds: Iterable<string>): void {
+    const nowNs = this.#deps.clock.nowNs()
     for (const scopeId of scopeIds) {
       const scope = this.#scopes.get(scopeId)
       if (scope === undefined) continue
       scope.forgottenAt = this.#reading
+      scope.forgottenNs = nowNs
       this.#forgotten.add(scopeId)
     }
   }
@@ -175,7 +189,14 @@ export class LimitWords {
   }
 
   #touch(scopeId: string, known: Scope | undefined): Scope {
-    const scope = known ?? { bucket: noWord, rate: null, quota: noWord, forgottenAt: -1 }
+    const scope = known ?? {
+      bucket: noWord,
+      rate: null,
+      quota: noWord,
+      hasQuota: false,
+      forgottenAt: -1,
+      forgottenNs: 0n
+    }
     scope.forgottenAt = -1
     this.#forgotten.delete(scopeId)
     this.#scopes.delete(scopeId)
@@ -215,6 +236,18 @@ export class LimitWords {
   #giveUpQuota(scope: Scope): void {
     if (scope.quota !== noWord) this.#retire(scope.quota, true, null)
     scope.quota = noWord
+    scope.hasQuota = false
+  }
+
+  /** What was used while nobody counted. */
+  #raise(word: number, day: number, used: number): void {
+    const { words, ledger } = this.#deps
+    const known = readUsed(words, word)
+    if (known.day > day) return
+    const missing = used - (known.day === day ? known.used : 0)
+    if (missing <= 0) return
+    addUsed(words, word, BigInt(missing), day)
+    ledger.raise(word, day, missing)
   }
 
   #retire(word: number, isQuota: boolean, from: Retired['from']): void {
@@ -236,6 +269,13 @@ export class LimitWords {
     addOwed(words, bucket, rate, convertOwed(extra, from.rate, rate), nowNs)
   }
 
+  /** Whether the bucket may owe something, by whatever plan is in force since it was forgotten: 1 token a second is the least. */
+  #mayOwe({ rate, bucket, forgottenNs }: Scope, nowNs: bigint): boolean {
+    if (rate === null) return false
+    const owed = owedNs(this.#deps.words, bucket, forgottenNs)
+    return convertOwed(owed, rate, slowest) > nowNs - forgottenNs
+  }
+
   /** The end of the quarantine. */
   #release(nowMs: number): void {
     const { words, graceMs, ledger } = this.#deps
@@ -254,9 +294,11 @@ export class LimitWords {
     for (const scopeId of this.#forgotten) {
       const scope = this.#scopes.get(scopeId)
       if (scope === undefined || scope.forgottenAt > reading) continue
+      // What the next look-up reads of the quota must be all.
+      if (scope.quota !== noWord && !this.#deps.ledger.isWritten(scope.quota)) continue
       // What a bucket still owes is in no database: it is forgiven only where new tenants would be refused for it.
-      const owes = scope.rate !== null && owedNs(this.#deps.words, scope.bucket, nowNs) > 0n
-      if (owes && !this.#isExhausted) continue
+      const isNew = nowNs - scope.forgottenNs < BigInt(this.#deps.graceMs) * 1_000_000n
+      if (!this.#isExhausted && (isNew || this.#mayOwe(scope, nowNs))) continue
       this.#giveUpBucket(scopeId, scope)
       this.#giveUpQuota(scope)
       this.#scopes.delete(scopeId)
@@ -264,6 +306,8 @@ export class LimitWords {
     }
   }
 }
+
+const slowest = rateOf(1, 1)
 
 const isSame = (one: Rate, other: Rate): boolean =>
   one.tokenNs === other.tokenNs && one.burstNs === other.burstNs

@@ -79,6 +79,14 @@ export class QuotaLedger {
     this.#accounts.set(word, account)
   }
 
+  /** Others have used so much more than the word held. */
+  raise(word: number, day: number, cost: number): void {
+    const account = this.#accounts.get(word)
+    if (account === undefined) return
+    if (account.day !== day) this.#turn(account, day)
+    account.others += cost
+  }
+
   /** Whether the database has all that the word holds. */
   isWritten(word: number): boolean {
     const account = this.#accounts.get(word)
@@ -132,16 +140,16 @@ export class QuotaLedger {
     this.#stopped = true
     clearTimeout(this.#timer)
     await this.#running
-    await this.#flush()
+    await this.flush()
   }
 
   async #flushAndGoOn(): Promise<void> {
-    await this.#flush()
+    await this.flush()
     if (!this.#stopped) this.start()
   }
 
   /** Never rejects: what could not be written is still in the slots, and is due the next time. */
-  async #flush(): Promise<void> {
+  async flush(): Promise<void> {
     const { clock } = this.#deps
     const startMs = clock.nowMs()
     try {

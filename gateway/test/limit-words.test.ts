@@ -24,6 +24,7 @@ function setUp(scopesMax = 4) {
     graceMs,
     ledger: {
       open: () => undefined,
+      raise: () => undefined,
       isWritten: (word) => !unwritten.has(word),
       close: (word) => closed.push(word)
     },
@@ -164,7 +165,7 @@ t.test(
     limits.forget(['ep_1', 'ep_2'])
     t.same([bucketOf(limits, 'ep_2', rateOf(10, 10)), limits.quotaOf('ep_2', 10, 9)], words[1])
     limits.hear(reading)
-    for (let round = 0; round < 2; round++) {
+    for (let round = 0; round < 4; round++) {
       read()
       pass(60)
     }
@@ -182,15 +183,32 @@ t.test('a quota word waits until the database has what it holds', (t) => {
   t.equal(useQuota(words, word, 10n, 6n, 10), 10)
   t.equal(useQuota(words, word, 10n, 1n, 10), refused)
   unwritten.add(word)
-  limits.endQuota('ep_1')
+  read(['ep_1'])
   for (let round = 0; round < 3; round++) {
     read()
     pass(60)
   }
   t.equal(limits.left, 1)
   unwritten.clear()
-  read()
+  for (let round = 0; round < 3; round++) {
+    read()
+    pass(60)
+  }
   t.equal(limits.left, 2)
+  t.end()
+})
+
+t.test('a quota that is taken away and set again knows what was used before and meanwhile', (t) => {
+  const { limits, words } = setUp(1)
+  const word = limits.quotaOf('ep_1', 10, 0) ?? noWord
+  useQuota(words, word, 10n, 6n, 10)
+  limits.endQuota('ep_1')
+  t.notOk(limits.hasQuota('ep_1'))
+  t.equal(limits.quotaOf('ep_1', 10, 4), word)
+  t.same(readUsed(words, word), { day: 10, used: 6 }, 'the database is behind')
+  limits.endQuota('ep_1')
+  limits.quotaOf('ep_1', 10, 8)
+  t.same(readUsed(words, word), { day: 10, used: 8 }, 'or ahead')
   t.end()
 })
 
