@@ -12,6 +12,7 @@ import { type Config, limitHeadBytes, readConfig } from './config.ts'
 import { ChangeFeed } from './keys/change-feed.ts'
 import { KeyDirectory, type LookupResult } from './keys/key-directory.ts'
 import { scopeOf } from './keys/key-record.ts'
+import { MetricsKeys } from './keys/metrics-keys.ts'
 import { createLimitMemory, LimitWords } from './limits/limit-words.ts'
 import { QuotaLedger } from './limits/quota-ledger.ts'
 import { type Readiness, startAdmin } from './telemetry/admin.ts'
@@ -57,6 +58,12 @@ const limits = new LimitWords({
   ledger: quotas,
   forget: (scopeIds) => feed.forget(scopeIds)
 })
+const metricsKeys = new MetricsKeys({
+  clock,
+  keysMax: config.METRICS_KEYS_MAX,
+  graceMs: config.UPSTREAM_TIMEOUT_MS + 1000,
+  releaseSeries: (keyIds) => threads.releaseSeries(keyIds)
+})
 const directory = new KeyDirectory({
   database,
   clock,
@@ -66,7 +73,7 @@ const directory = new KeyDirectory({
   lookupsMax: config.KEY_LOOKUPS_MAX,
   queueMax: config.KEY_LOOKUP_QUEUE_MAX,
   unknownPerSecondMax: config.KEY_UNKNOWN_PER_SECOND_MAX,
-  metricsKeysMax: config.METRICS_KEYS_MAX,
+  metricsKeys,
   bringChain: (chainId) => feed.bringChain(chainId),
   onLookup: (result) => {
     lookups[result]++
@@ -116,14 +123,25 @@ const feed = new ChangeFeed({
   },
   onChanges: (changes, round) => {
     directory.apply(changes)
-    if (changes === 'everything') limits.forgetAll()
-    else limits.forget(changes.flatMap((change) => scopeOf(change) ?? []))
+    const scopeIds =
+      changes === 'everything' ? 'all' : new Set(changes.flatMap((change) => scopeOf(change) ?? []))
+    if (scopeIds === 'all') limits.forgetAll()
+    else limits.forget(scopeIds)
+    metricsKeys.forget(scopeIds, reading)
     threads.tell({ kind: 'changes', changes, round })
   },
   applied: (round) => threads.applied(round),
-  onReading: () => limits.beginReading(),
-  onHeard: (reading) => limits.hear(reading)
+  onReading: () => {
+    reading = limits.beginReading()
+    return reading
+  },
+  onHeard: (heard) => {
+    limits.hear(heard)
+    void metricsKeys.hear(heard)
+  }
 })
+/** The reading of the change log that is under way. */
+let reading = 0
 let chainCount = 0
 let chainsWithoutUpstream = 0
 let isListening = false

@@ -38,6 +38,9 @@ export class ThreadPool {
   readonly #threads: Thread[] = []
   readonly #changes = new Milestone()
   readonly #seals = new Milestone()
+  readonly #releases = new Milestone()
+  #releaseRound = 0
+  #releasing: ReadonlySet<string> = new Set()
   #sealRound = 0
   #isDraining = false
 
@@ -76,6 +79,14 @@ export class ThreadPool {
     return isComplete
   }
 
+  /** Makes every thread give up the series of these keys, and resolves when all have. One call at a time. */
+  async releaseSeries(keyIds: ReadonlySet<string>): Promise<void> {
+    this.#releaseRound++
+    this.#releasing = keyIds
+    this.tell({ kind: 'release-series', keyIds, round: this.#releaseRound })
+    await this.#releases.reached(this.#releaseRound)
+  }
+
   /** Calls that the threads have recorded in all, up to the last that each handed over. */
   get recorded(): number {
     return this.#threads.reduce((sum, { recorded }) => sum + recorded, 0)
@@ -111,6 +122,7 @@ export class ThreadPool {
     this.#threads[threadNumber] = thread
     this.#changes.add(threadNumber)
     this.#seals.add(threadNumber)
+    this.#releases.add(threadNumber)
     return new Promise((resolve, reject) => {
       worker.on('message', (message: ToMain) => {
         if (message.kind === 'listening') resolve()
@@ -127,6 +139,7 @@ export class ThreadPool {
         // A thread that has ended serves nothing, old or new, and has handed over what it had: nobody need wait for it.
         this.#changes.reach(threadNumber, Infinity)
         this.#seals.reach(threadNumber, Infinity)
+        this.#releases.reach(threadNumber, Infinity)
       })
     })
   }
@@ -163,6 +176,10 @@ export class ThreadPool {
         break
       case 'method':
         this.tell(message)
+        break
+      case 'series-released':
+        this.#deps.metrics.removeKeys(threadNumber, this.#releasing)
+        this.#releases.reach(threadNumber, message.round)
         break
       case 'series': {
         const { index, family, labels } = message

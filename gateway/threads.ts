@@ -29,6 +29,12 @@ export type ToThread =
       readonly changes: readonly ChangeNotice[] | 'everything'
       readonly round: number
     }
+  /** These keys are gone: their series make room for others. Answered by `series-released` with the same number. */
+  | {
+      readonly kind: 'release-series'
+      readonly keyIds: ReadonlySet<string>
+      readonly round: number
+    }
   /** Hand over what was counted; answered by `sealed` with the same number. */
   | { readonly kind: 'seal'; readonly round: number }
   /** A node has answered this method on another thread. */
@@ -46,6 +52,7 @@ export type ToMain =
   | { readonly kind: 'usage'; readonly bank: SealedBank }
   | { readonly kind: 'failed-calls'; readonly calls: readonly FailedCall[] }
   | { readonly kind: 'sealed'; readonly round: number }
+  | { readonly kind: 'series-released'; readonly round: number }
   | { readonly kind: 'method'; readonly chainId: string; readonly method: string }
   | {
       readonly kind: 'series'

@@ -182,6 +182,10 @@ main.on('message', (message: ToThread) => {
     case 'method':
       chains.learn(message.chainId, message.method)
       break
+    case 'release-series':
+      counters.release('requests_by_api_key', message.keyIds)
+      tell({ kind: 'series-released', round: message.round })
+      break
     case 'seal':
       seal()
       tell({ kind: 'sealed', round: message.round })

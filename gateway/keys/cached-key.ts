@@ -50,6 +50,8 @@ export class CachedKey {
   isForgotten = false
   /** Indexes of this key's counters by HTTP status, filled by telemetry when first needed. */
   readonly counterByStatus = new SmallMap<number, number>()
+  /** The epoch of those indexes; see telemetry/counters. */
+  counterEpoch = 0
   /** Where the usage bank of that number counts this key's methods; kept by telemetry/usage-bank. */
   usageBank = 0
   readonly usageRows = new SmallMap<string, number>()

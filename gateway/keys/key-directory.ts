@@ -17,6 +17,7 @@ import { rateOf } from '../limits/token-bucket.ts'
 import type { Log } from '../telemetry/log.ts'
 import { CachedKey } from './cached-key.ts'
 import type { ChangeNotice, KeyRecord, ScopeLimits } from './key-record.ts'
+import type { MetricsKeys } from './metrics-keys.ts'
 import { VainLookups } from './vain-lookups.ts'
 
 export type LookupAnswer = KeyRecord | null | 'unavailable'
@@ -36,7 +37,7 @@ export interface KeyDirectoryDeps {
   readonly queueMax: number
   /** KEY_UNKNOWN_PER_SECOND_MAX */
   readonly unknownPerSecondMax: number
-  readonly metricsKeysMax: number
+  readonly metricsKeys: MetricsKeys
   /** Makes sure that the threads know the chain of a record before they get the record. */
   readonly bringChain: (chainId: string) => Promise<void>
   /** Called for every answer to a look-up; `refused` ones did not reach the database. */
@@ -50,7 +51,6 @@ export class KeyDirectory {
   readonly #deps: KeyDirectoryDeps
   readonly #waiting = new Map<string, ((answer: LookupAnswer) => void)[]>()
   readonly #queue: string[] = []
-  readonly #metricsKeys = new Set<string>()
   /** Scopes that changed while look-ups were under way; see #isOutdated. */
   readonly #changedScopes = new Map<string, number>()
   #changes = 0
@@ -220,7 +220,7 @@ export class KeyDirectory {
       allowedMethods: endpoint.allowedMethods,
       allowedOrigins: endpoint.allowedOrigins,
       allowedIps: endpoint.allowedIps,
-      metricsKey: this.#metricsKeyOf(key.id)
+      metricsKey: this.#deps.metricsKeys.labelOf(key.id, endpoint.id, refusal !== null)
     }
     // Throws here what a thread could not use (an address list, a rate): there it would end the process.
     new CachedKey(record)
@@ -238,13 +238,6 @@ export class KeyDirectory {
       dailyQuota === null ? noWord : limits.quotaOf(scopeId, day, used.get(scopeId) ?? 0)
     if (bucket === null || quotaWord === null) throw new Error(exhausted)
     return { ...withoutWords(scope), bucket, quotaWord }
-  }
-
-  #metricsKeyOf(keyId: string): string {
-    if (this.#metricsKeys.has(keyId)) return keyId
-    if (this.#metricsKeys.size >= this.#deps.metricsKeysMax) return '_other'
-    this.#metricsKeys.add(keyId)
-    return keyId
   }
 }
 

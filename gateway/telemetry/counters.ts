@@ -36,6 +36,11 @@ export class Counters {
   readonly #announce: Announce
   readonly #indexes = new Map<string, number>()
   #next = droppedIndex + 1
+  /** Indexes that can be used again, and those that the main thread has not yet heard of that they can. */
+  #free: number[] = []
+  #released: number[] = []
+  /** Counts the releases: an index that was kept from before one must be asked for again. */
+  epoch = 0
 
   constructor(memory: SharedArrayBuffer, announce: Announce) {
     this.#values = new Float64Array(memory)
@@ -47,12 +52,32 @@ export class Counters {
     const name = `${family}\n${labels.join('\n')}`
     const known = this.#indexes.get(name)
     if (known !== undefined) return known
-    if (this.#next + width > seriesMax) return droppedIndex
-    const index = this.#next
-    this.#next += width
+    const free = width === 1 ? this.#free.pop() : undefined
+    if (free === undefined && this.#next + width > seriesMax) return droppedIndex
+    const index = free ?? this.#next
+    if (free === undefined) this.#next += width
     this.#indexes.set(name, index)
     this.#announce(index, family, labels)
     return index
+  }
+
+  /**
+   * Gives up the series of a family whose first label is one of these. Their indexes are used again only after the next
+   * release: by then the main thread has taken note of this one, so it never reads another series' count under the old name.
+   */
+  release(family: Family, firstLabels: ReadonlySet<string>): void {
+    this.#free.push(...this.#released)
+    this.#released = []
+    this.epoch++
+    const prefix = `${family}\n`
+    for (const [name, index] of this.#indexes) {
+      if (!name.startsWith(prefix)) continue
+      const end = name.indexOf('\n', prefix.length)
+      if (!firstLabels.has(name.slice(prefix.length, end < 0 ? undefined : end))) continue
+      this.#indexes.delete(name)
+      this.#values[index] = 0
+      if (index !== droppedIndex) this.#released.push(index)
+    }
   }
 
   add(index: number, amount = 1): void {

@@ -132,6 +132,15 @@ export class Metrics {
     else known.push({ index, labels })
   }
 
+  /** The thread has given up the series of these keys. */
+  removeKeys(threadNumber: number, keyIds: ReadonlySet<string>): void {
+    const series = this.#threads[threadNumber]?.series
+    const kept = series
+      ?.get('requests_by_api_key')
+      ?.filter(({ labels: [id = ''] }) => !keyIds.has(id))
+    if (kept !== undefined) series?.set('requests_by_api_key', kept)
+  }
+
   /** The sum over threads of a gauge. */
   total(gaugeName: string): number {
     return this.#gauge(gaugeName).reduce((sum, { value }) => sum + value, 0)

@@ -38,6 +38,10 @@ export class ThreadMetrics {
   }
 
   countKey(key: CachedKey, chainName: string, status: number): void {
+    if (key.counterEpoch !== this.#counters.epoch) {
+      key.counterByStatus.clear()
+      key.counterEpoch = this.#counters.epoch
+    }
     let index = key.counterByStatus.get(status)
     if (index === undefined) {
       const { metricsKey, orgName, orgId } = key.record
