@@ -33,6 +33,7 @@ import { registerIdempotencyKeys } from './idempotency/idempotency-keys.ts'
 import { createIdempotencyRepo } from './idempotency/repo.ts'
 import type { Mailer } from './mail/mailer.ts'
 import { registerOrgRoutes } from './orgs/routes.ts'
+import { registerPages } from './pages/routes.ts'
 import { createServices, type Services } from './services.ts'
 import type { Metrics } from './telemetry/metrics.ts'
 import { registerObservation } from './telemetry/observation.ts'
@@ -164,4 +165,5 @@ function registerRoutes(app: App, parts: Parts): void {
   registerChainRoutes(app, deps)
   registerChangeRoutes(app, deps)
   registerAnalyticsRoutes(app, deps)
+  registerPages(app)
 }
