@@ -30,11 +30,17 @@ export function writeReturnedHeaders(res: HttpResponse, headers: AnswerHeaders):
   }
 }
 
+/** Of a field name (RFC 9110, section 5.6.2). */
+const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 const plainValue = /^[\t\x20-\x7e]*$/
 const latin1Value = /^[\t\x20-\x7e\x80-\xff]*$/
 
-/** uWS writes what it gets: a CR or LF in a value would be response splitting, and text beyond ASCII would become UTF-8. */
-function writeValue(res: HttpResponse, name: string, value: string): void {
+/**
+ * uWS writes what it gets: a CR or LF in a name or a value would be response splitting, and text beyond ASCII would become
+ * UTF-8. undici's parser takes neither; this does not depend on it.
+ */
+export function writeValue(res: HttpResponse, name: string, value: string): void {
+  if (!token.test(name)) return
   if (plainValue.test(value)) res.writeHeader(name, value)
   else if (latin1Value.test(value)) res.writeHeader(name, Buffer.from(value, 'latin1'))
 }

@@ -19,7 +19,7 @@ import type { RetryBudget } from '../upstreams/retry-budget.ts'
 /** Where the answer goes, as it comes. */
 export interface AnswerSink {
   head(exchange: Exchange, status: number, headers: AnswerHeaders): void
-  /** `piece` is a view of the buffer that the next read overwrites (upstreams/lean-socket.ts). */
+  /** `piece` is never written again, but may hold up to four times its size (upstreams/read-memory.ts). */
   piece(exchange: Exchange, piece: Buffer): void
   end(exchange: Exchange): void
   fail(exchange: Exchange, failure: Failure, cause: unknown): void
@@ -125,10 +125,12 @@ class ExchangeCall implements UpstreamCall {
   ): void {
     if (status < 200) return
     // The answer to HEAD declares a body that does not come.
-    const isTooLarge = Number(headers['content-length']) > this.#upstream.answerBytesMax
-    if (isTooLarge && this.#exchange.method !== 'HEAD') {
-      controller.abort(new TooLargeError())
-      return
+    if (this.#exchange.method !== 'HEAD') {
+      const isTooLarge = Number(headers['content-length']) > this.#upstream.answerBytesMax
+      if (isTooLarge || !isUnderstood(headers['transfer-encoding'])) {
+        controller.abort(isTooLarge ? new TooLargeError() : new CodedError())
+        return
+      }
     }
     this.#status = status
     this.#sink.head(this.#exchange, status, headers)
@@ -194,6 +196,16 @@ function areRepeatable({ chain, method, scan }: Exchange): boolean {
 class TooLargeError extends Error {
   readonly code = 'UND_ERR_RES_EXCEEDED_MAX_SIZE'
 }
+
+/** Thrown to undici for an answer in transfer codings that the client would get undecoded and without their names. */
+class CodedError extends Error {
+  override readonly name = 'HTTPParserError'
+  override readonly message = 'an unknown transfer coding'
+}
+
+/** undici decodes chunks and passes on all else, until the connection ends. */
+const isUnderstood = (codings: AnswerHeaders[string]): boolean =>
+  codings === undefined || String(codings).toLowerCase() === 'chunked'
 
 const codeOf = (error: unknown): string => String((error as { code?: unknown } | null)?.code ?? '')
 

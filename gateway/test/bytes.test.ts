@@ -1,6 +1,6 @@
 // Whatever bytes a client sends reach the node as they are, and whatever the node answers reaches the client as it is: of
-// every size about the limits in upstreams/lean-socket.ts and ANSWER_BUFFER_BYTES_MAX, with and without a length, in pieces,
-// and while other answers are read into the same buffer.
+// every size about the limits in upstreams/read-memory.ts and ANSWER_BUFFER_BYTES_MAX, with and without a length, in pieces,
+// and while other answers are read at the same time.
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:http'

@@ -1,4 +1,4 @@
-// Heads of answers that come in pieces, while answers of other upstreams are read into the same buffer in between.
+// Heads of answers that come in pieces, while answers of other upstreams are read by the same thread in between.
 import t from 'tap'
 import { createTestDatabase } from '../../drizzle/test/support/test-database.ts'
 import { startGateway, until } from './support/gateway-process.ts'
@@ -25,7 +25,9 @@ const privateAnswer = answerText('private '.repeat(40), [`X-Private: ${'secret '
 
 for (const [name, text] of [
   ['a head', answer],
-  ['a head behind an informational one', hints + answer]
+  ['a head behind an informational one', hints + answer],
+  ['a head behind an empty line', `\r\n\r\n${answer}`],
+  ['a head behind an informational one behind a line break', `\n${hints}${answer}`]
 ] as const) {
   t.test(`${name}, wherever it is split`, async (t) => {
     other.answer = (socket) => socket.write(privateAnswer)

@@ -1,13 +1,14 @@
-// Sockets to upstreams, as undici uses them, with less machinery between the kernel and undici's parser. Reads, with the
-// free connections of pool.ts, take 11 % off the CPU time of a short call, and views and large reads three quarters off
-// that of an answer of 1 MB; writes take off another 3 to 5 %. What undici relies on stands under test in test/bytes,
-// test/split-heads, test/upstream-faults, test/upstream-connections and test/upstream-tls.
+// Sockets to upstreams, as undici uses them, with less machinery between the kernel and undici's parser. Written for undici
+// 8.12.4: it replaces what that version calls, and relies on what that version does at the end of an answer. Another
+// version needs this file and lib/dispatcher/client-h1.js read side by side first (test/undici-version says so).
 //
-// - Reads. Node allocates a buffer for every read and passes it through a Readable: push, nextTick, 'readable', read().
-//   Here all sockets of a thread read into one static buffer, and undici's parser gets a view of it at once. A view is
-//   only good until the next read, so whoever keeps a piece of an answer copies it (stages/respond.ts), and what the
-//   parser does not take (it is paused) is copied and put into the ordinary Readable, behind what is there. The parser
-//   itself keeps views of a head until that is complete: an answer whose head does not come whole is read as copies.
+// - Reads. Node passes every read through a Readable: push, nextTick, 'readable', read(). Here undici's parser gets it at
+//   once. What the parser gets is memory that is never written again, so nobody has to know how long a piece of it may be
+//   kept, and no byte of one connection can show up in an answer of another: each connection reads into a buffer of its
+//   own, and a read either is copied out of it, or takes the buffer along and the connection gets another one (read-memory).
+// - Heads. A final head goes to the parser as it came. Informational ones end here (informational-heads).
+// - Ends. undici completes an answer without Content-Length and chunks when its connection is reset, and when a TLS
+//   connection ends without close_notify. Here both are errors before undici sees them (connection-end).
 // - Writes. undici writes head and body as two pieces under cork(), which Node hands to the kernel through its slowest
 //   path, because one is a string and one a Buffer, and after a walk through the Writable: its state, its buffer, a
 //   nextTick for a callback that nobody gave. Small ones are joined into one Latin-1 string, which the kernel gets from
@@ -17,24 +18,19 @@
 //   connection does not keep a process alive. Our threads end by destroying their pools (worker.ts).
 import type { Socket } from 'node:net'
 import { buildConnector } from 'undici'
+import { makeEndsHonest } from './connection-end.ts'
+import { InformationalHeads } from './informational-heads.ts'
+import { endRead, giveReadBuffer, keepRead } from './read-memory.ts'
 
-/** Bytes read at once: with four times fewer reads than of 64 KiB, an answer of 1 MB costs 0.62 of the CPU time. */
-const readBytesMax = 262_144
-/** Of all sockets of the thread: what was read is taken before the next read. */
-const readBuffer = Buffer.allocUnsafeSlow(readBytesMax)
-const endOfHead = Buffer.from('\r\n\r\n')
-const statusOffset = 'HTTP/1.1 '.length
-const one = 0x31
 /** A body that is larger goes the ordinary way: copying it would cost more than it saves. Bytes. */
 const joinedBytesMax = 8192
 
-interface LeanSocket extends Socket {
-  /** What was read and not yet taken, a view of the static buffer; null outside of a read. */
+export interface LeanSocket extends Socket {
+  /** What was read and the parser has not yet taken; null outside of a read. */
   unread: Buffer | null
-  /** A request was written, and of its answer nothing was read yet. */
-  awaitsAnswer: boolean
-  /** Whether the parser may get views of this answer. */
-  givesViews: boolean
+  /** A request was written, and of its answer no final head has begun yet. */
+  awaitsHead: boolean
+  readonly informationalHeads: InformationalHeads
   /** The head of a request whose body is still to come; empty when there is none. */
   unsentHead: string
   isCorked: boolean
@@ -43,18 +39,14 @@ interface LeanSocket extends Socket {
 export function createLeanConnector(
   options: buildConnector.BuildOptions
 ): buildConnector.connector {
-  const onread = {
-    buffer: readBuffer,
-    callback(this: LeanSocket, bytes: number) {
-      return receive(this, readBuffer.subarray(0, bytes))
-    }
-  }
+  const onread = { buffer: giveReadBuffer, callback: receive }
   const connect = buildConnector({ ...options, onread } as buildConnector.BuildOptions)
   return (target, callback) =>
     connect(target, (...result) => {
       const [error, socket] = result
       if (error === null) {
         makeReadsLean(socket as LeanSocket)
+        makeEndsHonest(socket)
         if (!('encrypted' in socket)) makeWritesLean(socket as LeanSocket)
         socket.ref = () => socket
         socket.unref = () => socket
@@ -63,38 +55,48 @@ export function createLeanConnector(
     })
 }
 
-/** Returns whether to go on reading: not while the parser is paused. */
-function receive(socket: LeanSocket, bytes: Buffer): boolean {
-  if (socket.awaitsAnswer) {
-    socket.awaitsAnswer = false
-    socket.givesViews = beginsWithWholeHead(bytes)
+/** Node calls it with what it has read. Returns whether to go on reading: not while the parser is paused. */
+function receive(this: LeanSocket, length: number, buffer: Buffer): boolean {
+  let goesOn = false
+  try {
+    const bytes = answerIn(this, keepRead(buffer, length))
+    goesOn = bytes === null || hand(this, bytes)
+  } catch (error) {
+    // A bug. Thrown on, it would leave the connection with a buffer that may have been handed over.
+    this.destroy(error as Error)
   }
-  // Not before what was left there earlier: the parser takes it when it goes on.
+  endRead(this, buffer, length)
+  return goesOn
+}
+
+function answerIn(socket: LeanSocket, bytes: Buffer): Buffer | null {
+  if (!socket.awaitsHead) return bytes
+  const answer = socket.informationalHeads.skip(socket, bytes)
+  socket.awaitsHead = answer === null
+  return answer
+}
+
+/** To the parser, or behind what it left earlier: that it takes when it goes on. */
+function hand(socket: LeanSocket, bytes: Buffer): boolean {
   const rest = socket.readableLength > 0 ? bytes : offer(socket, bytes)
   if (rest === null) return true
-  socket.push(Buffer.from(rest))
+  socket.push(rest)
   return false
 }
 
 /** Returns what the parser did not take: all of it, while it is paused. */
 function offer(socket: LeanSocket, bytes: Buffer): Buffer | null {
-  socket.unread = socket.givesViews ? bytes : Buffer.from(bytes)
+  socket.unread = bytes
   socket.emit('readable')
   const rest = socket.unread
   socket.unread = null
   return rest
 }
 
-/** Of a final answer: an informational one (`HTTP/1.1 1xx`) has a further head behind it. */
-function beginsWithWholeHead(bytes: Buffer): boolean {
-  return bytes[statusOffset] !== one && bytes.includes(endOfHead)
-}
-
 function makeReadsLean(socket: LeanSocket): void {
-  const { read, unshift, write } = socket
-  socket.unread = null
-  socket.awaitsAnswer = false
-  socket.givesViews = false
+  const { read, write } = socket
+  const informationalHeads = new InformationalHeads()
+  Object.assign(socket, { unread: null, awaitsHead: false, informationalHeads })
   socket.read = (size?: number) => {
     const { unread } = socket
     if (unread !== null) {
@@ -104,11 +106,15 @@ function makeReadsLean(socket: LeanSocket): void {
     // read(0) is how Node itself asks the stream to read on, and to notice its end.
     return socket.readableLength === 0 && size !== 0 ? null : read.call(socket, size)
   }
-  socket.unshift = (bytes: Buffer) => unshift.call(socket, Buffer.from(bytes))
   socket.write = (...args: unknown[]): boolean => {
-    socket.awaitsAnswer = true
+    awaitHead(socket)
     return (write as Write).apply(socket, args)
   }
+}
+
+function awaitHead(socket: LeanSocket): void {
+  socket.awaitsHead = true
+  socket.informationalHeads.begin()
 }
 
 /**
@@ -123,7 +129,7 @@ function makeWritesLean(socket: LeanSocket): void {
   }
   const send = (text: string): boolean => {
     if (socket.writableLength > 0) return write.call(socket, text, 'latin1')
-    socket.awaitsAnswer = true
+    awaitHead(socket)
     socket._write(text, 'latin1', fail)
     return true
   }

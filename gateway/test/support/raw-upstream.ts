@@ -1,7 +1,12 @@
 // A node that answers with exactly the bytes it is told to, or with none: for answers that no HTTP server would send, and
 // for connections that break at a chosen moment.
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { TLSSocket } from 'node:tls'
+
+export const certificateFile = join(import.meta.dirname, 'loopback-certificate.pem')
 
 export interface RawRequest {
   readonly head: string
@@ -27,11 +32,13 @@ export function answerText(body: string, lines: readonly string[] = []): string 
 }
 
 export async function startRawUpstream(
-  answer: RawUpstream['answer'] = (socket) => socket.write(okAnswer)
+  answer: RawUpstream['answer'] = (socket) => socket.write(okAnswer),
+  scheme: 'http' | 'https' = 'http'
 ): Promise<RawUpstream> {
   const requests: RawRequest[] = []
   const sockets = new Set<Socket>()
-  const server = createServer((socket) => {
+  const server = createServer((connection) => {
+    const socket = scheme === 'http' ? connection : secured(connection)
     sockets.add(socket)
     socket.on('close', () => sockets.delete(socket))
     // The gateway resets connections that it gives up.
@@ -50,7 +57,7 @@ export async function startRawUpstream(
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const upstream: RawUpstream = {
-    url: `http://127.0.0.1:${(server.address() as { port: number }).port}`,
+    url: `${scheme}://127.0.0.1:${(server.address() as { port: number }).port}`,
     requests,
     sockets,
     answer,
@@ -61,6 +68,23 @@ export async function startRawUpstream(
   }
   return upstream
 }
+
+const connections = new WeakMap<Socket, Socket>()
+
+function secured(connection: Socket): Socket {
+  const key = readFileSync(join(import.meta.dirname, 'loopback-key.pem'))
+  const socket = new TLSSocket(connection, {
+    isServer: true,
+    key,
+    cert: readFileSync(certificateFile)
+  })
+  connections.set(socket, connection)
+  connection.on('error', () => undefined)
+  return socket
+}
+
+/** The TCP connection below a TLS one, else the connection itself: for ends that TLS does not know of. */
+export const transportOf = (socket: Socket): Socket => connections.get(socket) ?? socket
 
 /** The first request in `text`, or null when it is not complete. */
 function readRequest(text: string): RawRequest | null {
