@@ -54,6 +54,8 @@ export class Chains {
     for (const chain of this.#byId.values()) chain.isReplaced = true
     this.#pools = new Map()
     this.#byId = new Map(records.flatMap((record) => this.#entryOf(record, before)))
+    // What was learned for a chain that is gone would be kept for ever.
+    for (const id of this.#methodNames.keys()) if (!this.#byId.has(id)) this.#methodNames.delete(id)
     for (const [id, { pool }] of before) {
       if (this.#pools.get(id)?.pool !== pool) pool.close()
     }
@@ -61,7 +63,7 @@ export class Chains {
 
   /** Another thread has learned it. */
   learn(chainId: string, method: string): void {
-    this.#namesOf(chainId).learn(method)
+    this.#methodNames.get(chainId)?.learn(method)
   }
 
   async destroy(): Promise<void> {
