@@ -66,21 +66,21 @@ function toServer(url: string, from: string): (letter: Letter) => Promise<void> 
 
 /** One `.eml` file for each letter, complete as soon as it is there under its name; the newest sorts last. */
 function toOutbox(folder: string, from: string, clock: Clock): (letter: Letter) => Promise<void> {
+  const transport = createTransport(
+    { streamTransport: true, buffer: true, newline: 'unix' },
+    { from }
+  )
   return async ({ to, subject, text }) => {
     await mkdir(folder, { recursive: true, mode: 0o700 })
     const now = clock()
     const name = `${now.toISOString().replaceAll(':', '-')}-${randomBytes(4).toString('hex')}`
-    const headers = [
-      `Date: ${now.toUTCString()}`,
-      `From: ${from}`,
-      `To: ${to}`,
-      `Subject: ${subject}`,
-      'MIME-Version: 1.0',
-      'Content-Type: text/plain; charset=utf-8',
-      'Content-Transfer-Encoding: 8bit'
-    ]
+    const { message } = await transport.sendMail({ to, subject, text, date: now })
+    // The head as it would be sent; the text as it is: quoted-printable would break the link over two lines, and people
+    // copy it from the file.
+    const [sent = ''] = String(message).split('\n\n', 1)
+    const head = sent.replace(/^(Content-Transfer-Encoding): .*$/m, '$1: 8bit')
     const partial = join(folder, `${name}.partial`)
-    await writeFile(partial, `${headers.join('\n')}\n\n${text}`, { mode: 0o600 })
+    await writeFile(partial, `${head}\n\n${text}`, { mode: 0o600 })
     await rename(partial, join(folder, `${name}.eml`))
   }
 }

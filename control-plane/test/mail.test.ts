@@ -72,6 +72,30 @@ t.test('without a server a mail becomes a file that its owner alone may read', a
   t.match(text, `\nhttps://portal.example.com/verify-email#token=${token}\n`)
 })
 
+t.test(
+  'a sender and a recipient of any script are written as mail programs read them',
+  async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'mail-'))
+    t.teardown(() => rmSync(folder, { recursive: true }))
+    const outboxDir = join(folder, 'outbox')
+    const mailer = createMailer({
+      config: { smtpUrl: null, mailFrom: 'Schleuse für alle <no-reply@example.com>', outboxDir },
+      log: createLogger('silent'),
+      clock
+    })
+    mailer.post(() => ({ to: 'ann@example.com', subject: 'Grüße', text: 'Grüße von hier\n' }))
+    await mailer.drain()
+    const text = readFileSync(join(outboxDir, readdirSync(outboxDir)[0] ?? ''), 'utf8')
+    const [head = '', body] = text.split('\n\n')
+    t.match(head, /^From: =\?UTF-8\?Q\?Schleuse_f=C3=BCr_alle\?= <no-reply@example\.com>$/m)
+    t.match(head, /^Subject: =\?UTF-8\?[QB]\?.+\?=$/m)
+    t.match(head, /^Content-Transfer-Encoding: 8bit$/m)
+    t.match(head, /^Content-Type: text\/plain; charset=utf-8$/m)
+    t.match(head, /^Date: Fri, 02 Jan 2026 03:04:05 \+0000$/m)
+    t.equal(body, 'Grüße von hier\n')
+  }
+)
+
 t.test('with a server it is sent there', async (t) => {
   const server = await startSmtpServer()
   t.teardown(() => server.stop())
