@@ -1,4 +1,4 @@
-// Read by drizzle-kit only (`npx drizzle-kit generate --config drizzle/drizzle.config.ts`); see drizzle/migrations/README.md.
+// Read by drizzle-kit only, which scripts/migration.ts runs; drizzle/migrate.ts applies what it writes.
 import { defineConfig } from 'drizzle-kit'
 
 export default defineConfig({

@@ -62,6 +62,7 @@ export const settingNames: readonly string[] = [
   'SECRET_KEY',
   'SLUICE_DATA_DIR',
   'SMTP_URL',
+  'STOP_GRACE_PERIOD',
   'TEST_DATABASE_URL',
   'TRUSTED_PROXIES',
   'UPSTREAM_CONNECTIONS_MAX',

@@ -1,6 +1,6 @@
 // The failure catalogue of the gateway: every way in which a request can be refused, as frozen constants. A failure is
 // an expected outcome: stages return it, respond writes it, nothing throws it. Public texts are constant; what is
-// particular to one request goes into `error.data` (see stages/respond) and into the log.
+// particular to one request goes into `error.data` (see rpc/error-answer.ts) and into the log.
 //
 // Statuses and codes were chosen by what viem, ethers and web3.js do with them: 403 and 413 make viem send four times,
 // ethers breaks on a single `id: null` object as the answer to a batch.

@@ -30,6 +30,10 @@ MYSQL_PASSWORD=
 # the address at which RPC and REST are published on the host
 #PUBLISH_ADDRESS=127.0.0.1
 
+# how long docker waits for a process that stops before it kills it: at least DRAIN_DELAY_MS and DRAIN_TIMEOUT_MS
+# together, and 17 s more in which usage is written
+#STOP_GRACE_PERIOD=45s
+
 # the port of Prometheus on the host, at 127.0.0.1
 #PROMETHEUS_PORT=9092
 `

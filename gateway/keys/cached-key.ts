@@ -52,7 +52,7 @@ export class CachedKey {
   readonly counterByStatus = new SmallMap<number, number>()
   /** The epoch of those indexes; see telemetry/counters. */
   counterEpoch = 0
-  /** Where the usage bank of that number counts this key's methods; kept by telemetry/usage-bank. */
+  /** Where the usage bank of that number counts this key's methods; kept by telemetry/usage/bank.ts. */
   usageBank = 0
   readonly usageRows = new SmallMap<string, number>()
 

@@ -24,6 +24,33 @@ t.test('every setting in docker-compose.yml is one that a process reads', async 
   )
 })
 
+t.test('docker waits for longer than a drain may take', async (t) => {
+  const seconds = Number(compose.match(/stop_grace_period: \$\{STOP_GRACE_PERIOD:-(\d+)s\}/)?.[1])
+  const { DRAIN_DELAY_MS, DRAIN_TIMEOUT_MS } = gatewaySchema.properties as Record<
+    string,
+    { default?: number }
+  >
+  const drainMs = (DRAIN_DELAY_MS?.default ?? NaN) + (DRAIN_TIMEOUT_MS?.default ?? NaN)
+  t.ok(seconds * 1000 >= drainMs + 17_000, `${seconds} s`)
+})
+
+t.test('URLs and mails name the ports that are published', async (t) => {
+  for (const [setting, port] of [
+    ['PUBLIC_RPC_URL', 'GATEWAY_PORT:-8080'],
+    ['PORTAL_ORIGIN', 'CONTROL_PLANE_PORT:-3000']
+  ]) {
+    t.ok(compose.includes(`${setting}: $` + `{${setting}:-http://127.0.0.1:$` + `{${port}}}`))
+    t.ok(compose.includes(`{PUBLISH_ADDRESS:-127.0.0.1}:\${${port}}:`))
+  }
+})
+
+t.test('a gateway keeps its name, logs are rotated, and every compose 2 reads it', async (t) => {
+  t.match(compose, /hostname: gateway\n/)
+  t.match(compose, /NODE_ID: \$\{NODE_ID:-gateway\}/)
+  t.equal(compose.match(/ logging: [&*]logging$/gm)?.length, 3)
+  t.match(compose, /env_file: \[\.env\]/)
+})
+
 t.test('every file that is run or mounted is there, and in the image', async (t) => {
   const mentioned = (text: string) =>
     [...text.matchAll(/(?:scripts|gateway|control-plane)\/[\w.-]+\.(?:ts|sh|yml)/g)].map(
