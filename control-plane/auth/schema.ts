@@ -17,7 +17,7 @@ export const loginRoute = {
   operationId: 'login',
   summary: 'Log in',
   description:
-    'Answers an access token, and sets the refresh token as a cookie that scripts cannot read.',
+    'Answers an access token, and sets two cookies that scripts cannot read: the refresh token, and one by which this browser is known. After ten failures in 15 minutes from one place the answer is 429 there; after 100 in a row, `sign_in_guarded` for browsers that are not known, until a new password is set by mail.',
   tags: ['auth'],
   body: Type.Object(
     {
