@@ -7,6 +7,8 @@ import { settingNames } from './setting-names.ts'
 const ownPrefix = 'SLUICE_'
 const nameLengthMin = 11
 const lettersMax = 2
+/** What docker and Kubernetes tell each container of a service that is called `sluice` or `gateways`. */
+const serviceLink = /_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP)(_\w+)?)$/
 
 type Environment = Readonly<Record<string, string | undefined>>
 
@@ -14,7 +16,7 @@ type Environment = Readonly<Record<string, string | undefined>>
 export function findMisspellings(env: Environment): string[] {
   const known = new Set(settingNames.flatMap((name) => [name, `${name}_FILE`]))
   return Object.keys(env)
-    .filter((name) => env[name] && !known.has(name))
+    .filter((name) => env[name] && !known.has(name) && !isServiceLink(name, env[name]))
     .flatMap((name) => {
       const meant = [...known]
         .filter((candidate) => !isSet(env, candidate))
@@ -22,6 +24,10 @@ export function findMisspellings(env: Environment): string[] {
       if (meant !== undefined) return [`${name} is no setting: did you mean ${meant}?`]
       return name.startsWith(ownPrefix) ? [`${name} is no setting: .env.example has them all`] : []
     })
+}
+
+function isServiceLink(name: string, value = ''): boolean {
+  return serviceLink.test(name) || /^(tcp|udp):\/\//.test(value)
 }
 
 function isSet(env: Environment, name: string): boolean {

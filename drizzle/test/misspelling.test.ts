@@ -28,6 +28,14 @@ t.test('what other programs read is nobody of our business', async (t) => {
   const foreign =
     'NODE_ENV NODE_IP NODE_OPTIONS PATH HOME LANG LOG_LEVELS DATABASE_HOST DB_URL SMTP_URI JWT_SECRETS SECRET_KEYS npm_config_registry npm_package_name MYSQL_PWD KUBERNETES_PORT GATEWAY_SERVICE_HOST GATEWAY_SERVICE_PORT GATEWAY_PORT_8080_TCP_PORT GATEWAY_INTERFACE HTTP_PROXY UV_THREADPOOL_SIZE'
   t.same(findMisspellings(Object.fromEntries(foreign.split(' ').map((name) => [name, '1']))), [])
+  const links = {
+    SLUICE_SERVICE_HOST: '10.0.0.1',
+    SLUICE_SERVICE_PORT_RPC: '8080',
+    SLUICE_PORT: 'tcp://10.0.0.1:8080',
+    SLUICE_PORT_8080_TCP_ADDR: '10.0.0.1',
+    GATEWAYS_PORT: 'tcp://10.0.0.2:8080'
+  }
+  t.same(findMisspellings(links), [], 'nor what Kubernetes says of services')
   t.same(meant('DATABASE_URI', { DATABASE_URL: 'x' }), [], 'nor beside the one that is set')
   t.same(findMisspellings({ GATEWAY_THREDS: '' }), [], 'empty is unset')
 })
