@@ -29,6 +29,8 @@ export class Exchange {
   secret = ''
   /** What comes after the key, or the whole target for a header key: `/path?query`. */
   target = '/'
+  /** What came before that in the client's path: `/api=<key>`, or nothing for a header key. */
+  ownPrefix = ''
   /** Headers for the upstream, flat: name, value, name, value. */
   headers: string[] = []
   origin = ''

@@ -228,6 +228,7 @@ function readTarget(exchange: Exchange, head: Head, path: string, query: string)
   if (path.startsWith(keyPath)) {
     const slash = path.indexOf('/', keyPath.length)
     exchange.secret = slash < 0 ? path.slice(keyPath.length) : path.slice(keyPath.length, slash)
+    exchange.ownPrefix = keyPath + exchange.secret
     rest = slash < 0 ? '/' : path.slice(slash)
   } else if (head.apiKey !== '') {
     exchange.secret = head.apiKey

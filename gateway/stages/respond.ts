@@ -8,7 +8,7 @@ import {
   readBeginning,
   readEnd
 } from '../answers/read-answer.ts'
-import { writeReturnedHeaders } from '../answers/returned-headers.ts'
+import { exposedHeaders, writeReturnedHeaders } from '../answers/returned-headers.ts'
 import type { Clock } from '../clock.ts'
 import type { Deadlines } from '../deadlines.ts'
 import { type Failure, type Failures, statusLineOf } from '../errors.ts'
@@ -31,8 +31,6 @@ export interface RespondDeps {
 }
 
 const nothing = Buffer.alloc(0)
-
-const exposedHeaders = 'X-Request-Id, Retry-After, RateLimit, RateLimit-Policy'
 
 export class Respond {
   readonly #deps: RespondDeps
@@ -164,8 +162,8 @@ export class Respond {
     res.cork(() => {
       // uWS writes 200 by itself.
       if (exchange.status !== 200) res.writeStatus(statusLineOf(exchange.status))
-      writeOwnHeaders(exchange)
-      if (answerHeaders !== null) writeReturnedHeaders(res, answerHeaders)
+      writeOwnHeaders(exchange, answerHeaders)
+      if (answerHeaders !== null) writeReturnedHeaders(exchange, answerHeaders)
       if (hasNoBody(exchange)) endWithoutBody(res, exchange.answerLength)
       else res.end(body)
     })
@@ -208,8 +206,8 @@ export class Respond {
     })
     res.cork(() => {
       res.writeStatus(statusLineOf(exchange.status))
-      writeOwnHeaders(exchange)
-      if (answerHeaders !== null) writeReturnedHeaders(res, answerHeaders)
+      writeOwnHeaders(exchange, answerHeaders)
+      if (answerHeaders !== null) writeReturnedHeaders(exchange, answerHeaders)
     })
     if (answerPieces.length === 0) return
     exchange.answerPieces = []
@@ -270,11 +268,15 @@ function endWithoutBody(res: HttpResponse, length: number): void {
   res.endWithoutBody()
 }
 
-function writeOwnHeaders({ res, requestId, origin }: Exchange): void {
+/** @param answerHeaders of the upstream, where its answer is returned. */
+function writeOwnHeaders(
+  { res, requestId, origin }: Exchange,
+  answerHeaders: AnswerHeaders | null = null
+): void {
   res.writeHeader('X-Request-Id', requestId)
   if (origin === '') return
   res.writeHeader('Access-Control-Allow-Origin', '*')
-  res.writeHeader('Access-Control-Expose-Headers', exposedHeaders)
+  res.writeHeader('Access-Control-Expose-Headers', exposedHeaders(answerHeaders))
 }
 
 function writeRateLimit({ res, retryAfterMs, rateLimit }: Exchange): void {

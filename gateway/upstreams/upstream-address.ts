@@ -68,13 +68,13 @@ export class UpstreamAddress {
     if (!URL.canParse(reference, requested)) return null
     const url = new URL(reference, requested)
     if (url.origin !== this.origin) {
-      const isElsewhere = url.hostname !== this.#hostname && !this.#isTold(reference)
+      const isElsewhere = url.hostname !== this.#hostname && !this.tells(reference)
       return isElsewhere ? reference : null
     }
     const rest = this.#below(url.pathname)
     if (rest === null) return null
     const own = rest + this.#ownQuery(url.search.slice(1)) + url.hash
-    return this.#isTold(own) ? null : prefix + own
+    return this.tells(own) ? null : prefix + own
   }
 
   /** The path below the upstream's own, from its slash on; null when it is not below. */
@@ -90,8 +90,8 @@ export class UpstreamAddress {
     return own.length === 0 ? '' : `?${own.join('&')}`
   }
 
-  /** A host name without a dot is a word that any text may hold. */
-  #isTold(text: string): boolean {
+  /** Whether a text tells of the upstream: its host, or a secret. A host name without a dot is a word of any text. */
+  tells(text: string): boolean {
     const namesHost = this.#hostname.includes('.') && text.includes(this.#hostname)
     return namesHost || this.tellsSecret(text)
   }
