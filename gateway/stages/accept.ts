@@ -49,11 +49,26 @@ const notForwarded = new Set([
   'access-control-request-headers',
   'forwarded',
   'x-forwarded-for',
-  'x-forwarded-host',
-  'x-forwarded-proto',
   'x-real-ip',
-  'x-request-id'
+  'x-request-id',
+  // What only a proxy in front may say: who the client is, and which path and method it asked for.
+  'cf-connecting-ip',
+  'fastly-client-ip',
+  'true-client-ip',
+  'x-client-ip',
+  'x-cluster-client-ip',
+  'x-http-method',
+  'x-http-method-override',
+  'x-method-override',
+  'x-original-url',
+  'x-rewrite-url'
 ])
+
+/**
+ * Nodes of the CGI, WSGI, Rack or PHP family read `X_Real_IP` as X-Real-IP, so a name with an underscore would pass by
+ * the list above; nginx drops such names too. Every X-Forwarded-… is a claim.
+ */
+const isClaim = (name: string): boolean => name.includes('_') || name.startsWith('x-forwarded-')
 
 /** What the walk over the headers found, kept apart from the exchange because nothing after this stage needs it. */
 interface Head {
@@ -148,7 +163,7 @@ function readHeaders(exchange: Exchange, req: HttpRequest): Head {
   req.forEach((name, value) => {
     if (notForwarded.has(name)) readOwnHeader(exchange, head, name, value)
     else if (name === 'transfer-encoding') head.hasTransferEncoding = true
-    else headers.push(name, asciiValue.test(value) ? value : bytesOf(value))
+    else if (!isClaim(name)) headers.push(name, asciiValue.test(value) ? value : bytesOf(value))
   })
   head.isPreflight &&= exchange.method === 'OPTIONS' && exchange.origin !== ''
   if (head.connection !== '') dropNamedHeaders(exchange, head.connection)

@@ -112,6 +112,17 @@ t.test('headers that Connection names end at the gateway, in both directions', a
   t.notMatch(returned.join('\n').toLowerCase(), /x-hop|x-other|keep-alive|proxy-/)
 })
 
+t.test('a client makes no claim of who it is or what it asks for', async (t) => {
+  const names = ['X_Forwarded_For', 'X_Real_IP', 'Content_Type', 'X-Original-URL', 'X-Rewrite-URL']
+  names.push('X-HTTP-Method-Override', 'True-Client-IP', 'CF-Connecting-IP', 'X-Client-IP')
+  names.push('X-Forwarded-Port', 'X-Forwarded-Prefix', 'X-Forwarded-Host', 'X-Forwarded-For')
+  const claims = Object.fromEntries(names.map((name) => [name, '1.2.3.4']))
+  t.equal((await post(path, { ...claims, 'X-Kept': '1' }))?.status, 200)
+  const head = (upstream.requests[0]?.head ?? '').toLowerCase()
+  t.match(head, 'x-kept: 1')
+  t.notMatch(head, '1.2.3.4')
+})
+
 t.test('values beyond ASCII go on as the bytes they came as', async (t) => {
   const utf8 = Buffer.from('a é 日 z').toString('latin1')
   await post(path, { 'X-App': utf8 })
