@@ -1,10 +1,16 @@
 // Every setting and every limit of the control plane, with its unit, its bound and its reason. Nothing else in
 // control-plane/ reads the environment.
 import { join, resolve } from 'node:path'
-import Type from 'typebox'
+import Type, { type Static } from 'typebox'
 import { isAddressBlock } from '../drizzle/address-block.ts'
 import { databaseUrlSchema } from '../drizzle/database-url.ts'
 import { readEnvironment } from '../drizzle/environment.ts'
+import {
+  type Bounds,
+  burstBounds,
+  dailyQuotaBounds,
+  requestsPerSecondBounds
+} from '../drizzle/limit-bounds.ts'
 
 const port = (fallback: number, description: string) =>
   Type.Integer({ default: fallback, minimum: 1, maximum: 65_535, description })
@@ -13,8 +19,18 @@ const count = (fallback: number, minimum: number, maximum: number, description: 
 const list = (pattern: string, minItems: number, description: string) =>
   Type.Array(Type.String({ pattern }), { minItems, description })
 
+const unlimited = 'unlimited'
+
 const refined = (check: (text: string) => boolean, fallback: string, description: string) =>
   Type.Refine(Type.String({ default: fallback, description }), check)
+
+/** A number, or `unlimited`: nobody is without a limit because something was left out. */
+const defaultLimit = (fallback: string, { min, max }: Bounds, description: string) =>
+  refined(
+    (text) => text === unlimited || (/^\d{1,15}$/.test(text) && +text >= min && +text <= max),
+    fallback,
+    `${description}, from ${min} to ${max}, or ${unlimited}; the operator changes it for each org`
+  )
 
 export const environmentSchema = Type.Object({
   DATABASE_URL: databaseUrlSchema,
@@ -116,6 +132,21 @@ export const environmentSchema = Type.Object({
   ),
   DATABASE_CONNECTIONS_MAX: count(10, 1, 1000, 'connections to the database'),
   ORGS_PER_USER_MAX: count(20, 1, 10_000, 'orgs that one user may own'),
+  ORG_DEFAULT_REQUESTS_PER_SECOND: defaultLimit(
+    '100',
+    requestsPerSecondBounds,
+    'cost per second of a new org'
+  ),
+  ORG_DEFAULT_BURST: defaultLimit(
+    '200',
+    burstBounds,
+    'cost that a new org may spend at once; unlimited is as much as its rate'
+  ),
+  ORG_DEFAULT_DAILY_QUOTA: defaultLimit(
+    '1000000',
+    dailyQuotaBounds,
+    'cost per UTC day of a new org'
+  ),
   ENDPOINTS_PER_ORG_MAX: count(500, 1, 1_000_000, 'endpoints of one org'),
   LIVE_STREAMS_MAX: count(
     1000,
@@ -131,6 +162,18 @@ export const environmentSchema = Type.Object({
   CALL_ERRORS_RETENTION: count(72, 1, 8784, 'hours that failed calls are kept'),
   AUDIT_LOG_RETENTION: count(365, 30, 3660, 'days that entries of the audit log are kept')
 })
+
+/** Of a new org. A burst means nothing without a rate. */
+function orgLimitsOf(values: Static<typeof environmentSchema>) {
+  const numberOf = (text: string) => (text === unlimited ? null : Number(text))
+  const requestsPerSecond = numberOf(values.ORG_DEFAULT_REQUESTS_PER_SECOND)
+  return {
+    requestsPerSecond,
+    burst:
+      requestsPerSecond === null ? null : (numberOf(values.ORG_DEFAULT_BURST) ?? requestsPerSecond),
+    dailyQuota: numberOf(values.ORG_DEFAULT_DAILY_QUOTA)
+  }
+}
 
 /** Durations that the contract fixes. Milliseconds. */
 export const durations = {
@@ -210,6 +253,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     requestTimeoutMs: values.REQUEST_TIMEOUT * 1000,
     drainTimeoutMs: values.DRAIN_TIMEOUT * 1000,
     orgsPerUserMax: values.ORGS_PER_USER_MAX,
+    orgLimits: orgLimitsOf(values),
     endpointsPerOrgMax: values.ENDPOINTS_PER_ORG_MAX,
     liveStreamsMax: values.LIVE_STREAMS_MAX,
     liveStreamsPerUserMax: values.LIVE_STREAMS_PER_USER_MAX,

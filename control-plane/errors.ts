@@ -23,6 +23,7 @@ export const failures = {
   email_not_verified: { status: 403, title: 'The email address must be verified first' },
   operator_required: { status: 403, title: 'Only the operator may do this' },
   role_required: { status: 403, title: 'Your role in this org does not allow this' },
+  org_suspended: { status: 403, title: 'The org is suspended' },
   origin_not_allowed: { status: 403, title: 'Pages of this origin may not use the session' },
   registration_closed: { status: 403, title: 'New accounts are made by invitation only' },
   reveal_disabled: { status: 403, title: 'Secrets of api keys are not shown again here' },

@@ -17,6 +17,8 @@ export type AuditAction =
   | 'session.reuse_detected'
   | 'org.create'
   | 'org.update'
+  | 'org.suspend'
+  | 'org.resume'
   | 'endpoint.create'
   | 'endpoint.update'
   | 'endpoint.delete'

@@ -9,6 +9,7 @@ const acts = {
   'org.read': everybody,
   'org.rename': ['owner', 'admin', 'operator'],
   'org.limit': ['operator'],
+  'org.suspend': ['operator'],
   'audit.read': ['owner', 'admin', 'operator'],
   'endpoint.read': everybody,
   'endpoint.write': everybody,
@@ -29,3 +30,6 @@ export function isAllowed(act: OrgAct, role: Role | null, isOperator: boolean): 
 export function isForOperatorOnly(act: OrgAct): boolean {
   return acts[act].every((who) => who === 'operator')
 }
+
+/** What members of a suspended org may go on doing. */
+export const isReading = (act: OrgAct): boolean => act.endsWith('.read')

@@ -10,7 +10,12 @@ import type { Role } from './access.ts'
 
 export type OrgRow = typeof orgs.$inferSelect
 /** An org as one user sees it: with their role, null when they are no member. */
-export type OrgView = OrgRow & { role: Role | null }
+export type OrgOfUser = OrgRow & { role: Role | null }
+export interface Owned {
+  /** Null for who is not the operator. */
+  owners: readonly { id: string; email: string }[] | null
+}
+export type OrgView = OrgOfUser & Owned
 export type OrgRepo = ReturnType<typeof createOrgRepo>
 
 export function createOrgRepo({ orm }: Pick<Database, 'orm'>) {
@@ -19,7 +24,7 @@ export function createOrgRepo({ orm }: Pick<Database, 'orm'>) {
 
 function readStatements(orm: Database['orm']) {
   return {
-    async load(id: string, userId: string): Promise<OrgView | null> {
+    async load(id: string, userId: string): Promise<OrgOfUser | null> {
       const [row] = await selectAsSeenBy(orm, userId).where(eq(orgs.id, id))
       return row === undefined ? null : { ...row.org, role: row.role }
     },
@@ -45,8 +50,21 @@ function readStatements(orm: Database['orm']) {
         )
     },
 
+    /** The longest first. */
+    async listOwners(
+      orgIds: readonly string[]
+    ): Promise<{ orgId: string; id: string; email: string }[]> {
+      if (orgIds.length === 0) return []
+      return await orm
+        .select({ orgId: memberships.orgId, id: users.id, email: users.email })
+        .from(memberships)
+        .innerJoin(users, eq(users.id, memberships.userId))
+        .where(and(inArray(memberships.orgId, [...orgIds]), eq(memberships.role, 'owner')))
+        .orderBy(asc(memberships.createdAt), asc(users.id))
+    },
+
     /** One more than the page holds, when there is one. */
-    async listOf(userId: string, { limit, afterId }: PageRequest): Promise<OrgView[]> {
+    async listOf(userId: string, { limit, afterId }: PageRequest): Promise<OrgOfUser[]> {
       const rows = await orm
         .select({ org: orgs, role: memberships.role })
         .from(memberships)
@@ -62,7 +80,7 @@ function readStatements(orm: Database['orm']) {
       return rows.map(({ org, role }) => ({ ...org, role }))
     },
 
-    async listAll(userId: string, { limit, afterId }: PageRequest): Promise<OrgView[]> {
+    async listAll(userId: string, { limit, afterId }: PageRequest): Promise<OrgOfUser[]> {
       const rows = await selectAsSeenBy(orm, userId)
         .where(afterId === null ? undefined : gt(orgs.id, afterId))
         .orderBy(asc(orgs.id))

@@ -28,8 +28,7 @@ export function registerOrgRoutes(app: App, { orgs }: { orgs: OrgService }): voi
   app.get(
     '/v1/orgs/:org',
     { schema: schema.readOrgRoute, config: { access: 'user' } },
-    async (request) =>
-      schema.presentOrg(await orgs.requireOrg(actorOf(request), request.params.org, 'org.read'))
+    async (request) => schema.presentOrg(await orgs.read(actorOf(request), request.params.org))
   )
 
   app.patch(
@@ -44,4 +43,18 @@ export function registerOrgRoutes(app: App, { orgs }: { orgs: OrgService }): voi
       return { ...schema.presentOrg(org), change_id: changeId }
     }
   )
+
+  for (const [act, route] of [
+    ['suspend', schema.suspendOrgRoute],
+    ['resume', schema.resumeOrgRoute]
+  ] as const) {
+    app.post(
+      `/v1/orgs/:org/${act}`,
+      { schema: route, config: { access: 'user' } },
+      async (request) => {
+        const { org, changeId } = await orgs[act](actorOf(request), request.params.org)
+        return { ...schema.presentOrg(org), change_id: changeId }
+      }
+    )
+  }
 }

@@ -15,6 +15,15 @@ const fields = {
     Type.String({ description: 'yours: owner, admin or member; null when you are no member' })
   ),
   ...limitFields,
+  status: Type.String({
+    description:
+      'active, or suspended by the operator: its keys open nothing, its members change nothing'
+  }),
+  owners: nullable(
+    Type.Array(Type.Object({ id: Type.String(), email: Type.String() }), {
+      description: 'for the operator; null for everybody else'
+    })
+  ),
   created_at: moment('when the org was created'),
   updated_at: moment('when it was last changed')
 }
@@ -27,10 +36,14 @@ export function presentOrg(org: OrgView): Static<typeof orgSchema> {
     name: org.name,
     role: org.role,
     ...presentLimits(org),
+    status: org.suspendedAt === null ? 'active' : 'suspended',
+    owners: org.owners === null ? null : [...org.owners],
     created_at: org.createdAt.toISOString(),
     updated_at: org.updatedAt.toISOString()
   }
 }
+
+const changedOrg = Type.Object({ ...fields, change_id: changeId }, { title: 'ChangedOrg' })
 
 export const listOrgsRoute = {
   operationId: 'listOrgs',
@@ -77,5 +90,24 @@ export const updateOrgRoute = {
     { name: Type.Optional(label('the name of the org')), ...limitChange },
     { ...closed, minProperties: 1 }
   ),
-  response: { 200: Type.Object({ ...fields, change_id: changeId }, { title: 'ChangedOrg' }) }
+  response: { 200: changedOrg }
+}
+
+export const suspendOrgRoute = {
+  operationId: 'suspendOrg',
+  summary: 'Suspend an org: its keys stop',
+  description:
+    'For the operator. Calls with its keys are refused as endpoint_disabled; members read on, and change nothing.',
+  tags: ['orgs'],
+  params,
+  response: { 200: changedOrg }
+}
+
+export const resumeOrgRoute = {
+  operationId: 'resumeOrg',
+  summary: 'Resume an org that was suspended',
+  description: 'For the operator. Its keys open what they opened before.',
+  tags: ['orgs'],
+  params,
+  response: { 200: changedOrg }
 }

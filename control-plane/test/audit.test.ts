@@ -29,6 +29,8 @@ const acts: Readonly<Record<string, string | null>> = {
   updateMe: 'user.update',
   createOrg: 'org.create',
   updateOrg: 'org.update',
+  suspendOrg: 'org.suspend',
+  resumeOrg: 'org.resume',
   createEndpoint: 'endpoint.create',
   updateEndpoint: 'endpoint.update',
   deleteEndpoint: 'endpoint.delete',
@@ -64,7 +66,8 @@ for (const { id, method, path, isPublic } of mutating.filter(({ isPublic }) => !
       chain: chain.body.id,
       upstream: chain.body.upstreams[0].id
     }
-    const client = path.startsWith('/v1/chains') ? theOperator : ann
+    const isOperators = path.startsWith('/v1/chains') || /\/(suspend|resume)$/.test(path)
+    const client = isOperators ? theOperator : ann
     plane.advance(1000)
     const answer = await client.send(method, fill(path, places), bodies[id], {
       'x-request-id': `audit-${id}`
@@ -78,6 +81,8 @@ for (const { id, method, path, isPublic } of mutating.filter(({ isPublic }) => !
       ip: '127.0.0.1'
     })
     t.notOk(isPublic)
+    // Or nobody could do the acts that are still to come.
+    await theOperator.post(`/v1/orgs/${ann.orgId}/resume`)
   })
 }
 

@@ -64,6 +64,9 @@ check(
 check(await ann.post('/v1/chains', bodies.createChain), 'operator_required')
 const reveal = `${endpoint.path}/keys/${endpoint.keys[0].id}/reveal`
 check(await theOperator.post(reveal), 'role_required')
+await theOperator.post(`/v1/orgs/${ann.orgId}/suspend`)
+check(await ann.post(reveal), 'org_suspended')
+await theOperator.post(`/v1/orgs/${ann.orgId}/resume`)
 check(await ann.get('/v1/nothing'), 'not_found')
 check(await theOperator.post('/v1/chains', { name: 'demo', kind: 'evm' }), 'name_taken')
 check(await theOperator.delete('/v1/chains/demo'), 'chain_in_use')

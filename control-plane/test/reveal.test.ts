@@ -25,7 +25,8 @@ t.test('reveal shows the secret and writes who saw it', async (t) => {
       user_id: me.id,
       target_id: key.id,
       ip: '127.0.0.1',
-      request_id: 'reveal-1234'
+      request_id: /^[0-9a-f]{24}$/,
+      detail: /"client_request_id":"reveal-1234"/
     }
   ])
   t.notMatch(JSON.stringify(rows), key.secret)

@@ -4,6 +4,7 @@ import { type Database, isDuplicate } from '../../drizzle/client.ts'
 import { emailTokens, memberships, orgs, users } from '../../drizzle/schema/accounts.ts'
 import { appendAudit } from '../audit/append-audit.ts'
 import type { AuditEntry } from '../audit/audit-entry.ts'
+import type { Limits } from '../limits.ts'
 import { type EmailTokenRow, mailedTokenStatements } from './mailed-tokens.ts'
 import { applyPassword, lockUser } from './password-change.ts'
 
@@ -19,7 +20,7 @@ export type UserChange = {
 
 export interface NewAccount {
   user: UserRow
-  org: { id: string; name: string }
+  org: { id: string; name: string } & Limits
   token: EmailTokenRow
   audit: AuditEntry
 }

@@ -10,6 +10,7 @@ import type { Clock } from '../clock.ts'
 import { durations } from '../config.ts'
 import { Failure, invalidFields } from '../errors.ts'
 import type { Actor, Caller } from '../http/app-type.ts'
+import type { Limits } from '../limits.ts'
 import { accountExistsLetter, resetPasswordLetter, verifyEmailLetter } from '../mail/letters.ts'
 import type { Mailer } from '../mail/mailer.ts'
 import { whyGuessable } from '../passwords/guessable.ts'
@@ -27,7 +28,7 @@ export interface UserServiceDeps {
   mailer: Mailer
   clock: Clock
   newId: (prefix: 'usr' | 'org') => string
-  config: { registrationOpen: boolean; portalOrigin: string }
+  config: { registrationOpen: boolean; portalOrigin: string; orgLimits: Limits }
 }
 
 export interface Registration {
@@ -69,7 +70,7 @@ function accountActs(deps: UserServiceDeps) {
       const user = newUser(deps, { ...input, email }, passwordHash)
       const outcome = await repo.createAccount({
         user,
-        org: { id: deps.newId('org'), name: input.org_name },
+        org: { id: deps.newId('org'), name: input.org_name, ...deps.config.orgLimits },
         token: emailToken(user, 'verify_email', token, user.createdAt),
         audit: actBy(user.id, caller, 'user.register', { targetId: user.id })
       })

@@ -99,6 +99,8 @@ export const orgs = mysqlTable('orgs', {
   requestsPerSecond: int('requests_per_second'),
   burst: int('burst'),
   dailyQuota: bigint('daily_quota', { mode: 'number' }),
+  /** Set by the operator: until it is null again, no key of the org opens anything, and its members change nothing. */
+  suspendedAt: moment('suspended_at'),
   createdAt: moment('created_at').notNull(),
   updatedAt: moment('updated_at').notNull()
 })

@@ -188,7 +188,7 @@ export class KeyDirectory {
   /** What quotas that have no word yet are opened with: of one day, which need not be today's any more when it is here. */
   async #loadUse({ key, endpoint, org }: Row): Promise<Use> {
     const day = dayOf(this.#deps.clock.wallMs())
-    if (refusalOf(key, endpoint) !== null) return { day, used: new Map() }
+    if (refusalOf({ key, endpoint, org }) !== null) return { day, used: new Map() }
     const scopeIds = [endpoint, org].flatMap(({ id, dailyQuota }) =>
       dailyQuota === null || this.#deps.limits.hasQuota(id) ? [] : [id]
     )
@@ -198,7 +198,7 @@ export class KeyDirectory {
 
   /** A quota's word was given up while its scope was being read. */
   #lacksUse(row: Row | undefined, use: Use | null): boolean {
-    if (row === undefined || use === null || refusalOf(row.key, row.endpoint) !== null) return false
+    if (row === undefined || use === null || refusalOf(row) !== null) return false
     return [row.endpoint, row.org].some(
       ({ id, dailyQuota }) =>
         dailyQuota !== null && !this.#deps.limits.hasQuota(id) && !use.used.has(id)
@@ -206,7 +206,7 @@ export class KeyDirectory {
   }
 
   #recordOf({ key, endpoint, org }: Row, use: Use): KeyRecord {
-    const refusal = refusalOf(key, endpoint)
+    const refusal = refusalOf({ key, endpoint, org })
     const record: KeyRecord = {
       keyId: key.id,
       endpointId: endpoint.id,
@@ -244,9 +244,12 @@ export class KeyDirectory {
 const exhausted =
   'more endpoints and orgs with a limit are in use than LIMIT_SLOTS_MAX: those that are idle are being forgotten'
 
-function refusalOf(key: Row['key'], endpoint: Row['endpoint']): KeyRecord['refusal'] {
+type RefusedBy = Pick<Row, 'key' | 'endpoint' | 'org'>
+
+function refusalOf({ key, endpoint, org }: RefusedBy): KeyRecord['refusal'] {
   if (key.revokedAt !== null || endpoint.deletedAt !== null) return 'key_revoked'
-  return endpoint.status === 'paused' ? 'endpoint_disabled' : null
+  const isClosed = endpoint.status === 'paused' || org.suspendedAt !== null
+  return isClosed ? 'endpoint_disabled' : null
 }
 
 /** Nobody charges a limit of a key that opens nothing. */

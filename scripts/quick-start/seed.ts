@@ -53,14 +53,20 @@ export async function seedDemo(options: SeedOptions): Promise<Seed> {
   const { operatorPassword, rest } = await logIn(options)
   await ensureChain(rest, options.upstreamUrl)
   const orgs = await rest.list<Named>('/v1/orgs')
-  const org =
-    pick(orgs, options.earlier?.orgId) ?? (await rest.post<Named>('/v1/orgs', { name: demoName }))
+  const org = pick(orgs, options.earlier?.orgId) ?? (await createDemoOrg(rest))
   const path = `/v1/orgs/${org.id}/endpoints`
   const endpoint =
     pick(await rest.list<Endpoint>(path), options.earlier?.endpointId) ??
     (await rest.post<Endpoint>(path, { name: demoName, chain: demoName }))
   const apiKey = await findSecret(rest, `${path}/${endpoint.id}`, endpoint, options.earlier?.apiKey)
   return { operatorPassword, orgId: org.id, endpointId: endpoint.id, apiKey }
+}
+
+/** Without a limit: whoever tries the product out is not to meet one. */
+async function createDemoOrg(rest: RestClient): Promise<Named> {
+  const { id } = await rest.post<Named>('/v1/orgs', { name: demoName })
+  const unlimited = { requests_per_second: null, burst: null, daily_quota: null }
+  return await rest.patch<Named>(`/v1/orgs/${id}`, unlimited)
 }
 
 /** The one we made before, else one of that name. */

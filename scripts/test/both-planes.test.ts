@@ -95,6 +95,8 @@ const { email, password } = operator
 const login = await anonymous.post<{ access_token: string }>('/v1/auth/login', { email, password })
 const rest: RestClient = anonymous.withToken(login.access_token)
 const org = await rest.post<{ id: string }>('/v1/orgs', { name: 'Acme' })
+const unlimited = { requests_per_second: null, burst: null, daily_quota: null }
+await rest.patch(`/v1/orgs/${org.id}`, unlimited)
 await rest.post('/v1/chains', {
   name: 'test',
   kind: 'evm',
@@ -194,3 +196,21 @@ t.test('a limit that is set over REST limits, and one that is lifted does not', 
   const none = await rest.patch<Endpoint>(path, { daily_quota: null })
   await takesEffect(t, none.change_id, secretOf(endpoint), 200)
 })
+
+t.test(
+  'a suspended org opens nothing within 1 s, and a resumed one what it did before',
+  async (t) => {
+    const other = await rest.post<{ id: string }>('/v1/orgs', { name: 'Other' })
+    const created = await rest.post<Endpoint>(`/v1/orgs/${other.id}/endpoints`, {
+      name: 'theirs',
+      chain: 'test'
+    })
+    await rest.patch(`/v1/orgs/${other.id}`, unlimited)
+    t.same(await statuses(secretOf(created)), [200])
+    const act = (name: string) =>
+      rest.post<{ change_id: number }>(`/v1/orgs/${other.id}/${name}`, undefined)
+    await takesEffect(t, (await act('suspend')).change_id, secretOf(created), 401)
+    t.same(await statuses(secretOf(await createEndpoint())), [200], 'nobody else is')
+    await takesEffect(t, (await act('resume')).change_id, secretOf(created), 200)
+  }
+)

@@ -42,6 +42,9 @@ export async function startControlPlane(options: TestOptions = {}) {
       JWT_SECRET: jwtSecret,
       SLUICE_DATA_DIR: folder,
       PUBLIC_RPC_URL: 'https://rpc.example.com',
+      // Limits of new orgs are one test's matter.
+      ORG_DEFAULT_REQUESTS_PER_SECOND: 'unlimited',
+      ORG_DEFAULT_DAILY_QUOTA: 'unlimited',
       AUTH_RATE_PER_MINUTE: '100000',
       REST_RATE_PER_MINUTE: '100000',
       // A machine that is busy with other work makes every loop late: no test depends on that.

@@ -1,0 +1,1 @@
+ALTER TABLE `orgs` ADD `suspended_at` datetime(3);
