@@ -121,6 +121,12 @@ export const environmentSchema = Type.Object({
     16_777_216,
     'bytes of an answer that is held back until it is complete; a larger one is streamed'
   ),
+  ANSWER_BUFFERS_BYTES_MAX: count(
+    268_435_456,
+    1_048_576,
+    17_179_869_184,
+    'bytes of all answers that one thread holds, incomplete or not yet read; an org has a share, beyond which its answers are streamed'
+  ),
   ANSWER_BYTES_MAX: count(268_435_456, 1024, 17_179_869_184, 'bytes of an answer'),
 
   UPSTREAM_TIMEOUT_MS: count(

@@ -2,6 +2,7 @@
 // exchanges have one shape and each stage's share can be seen at a glance. A stage writes its own fields and reads those
 // of the stages before it.
 import type { Dispatcher } from 'undici'
+import type { ArrayMerge } from './answers/array-merge.ts'
 import type { Failure } from './errors.ts'
 import type { CachedKey } from './keys/cached-key.ts'
 import type { Holding } from './org-holdings.ts'
@@ -87,6 +88,10 @@ export class Exchange {
   /** What the node's answer says of each call; null when it was not looked into. */
   verdicts: Verdicts | null = null
   isStreaming = false
+  /** Adds our answers to those of a batch that is streamed; null where we have none. */
+  merge: ArrayMerge | null = null
+  /** What of the answer is counted in the account of answers. */
+  heldAnswerBytes = 0
   /** Of a streamed answer, the last byte so far that is not white space. */
   lastByte = 0
   /** What of a streamed answer the client has not taken yet, and where it starts in the whole. */

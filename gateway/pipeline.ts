@@ -210,7 +210,7 @@ export class Pipeline {
     const { failures, respond, onUpstreamFailure } = this.#deps
     if ((exchange.waitsFor & waitsForBody) !== 0) {
       this.#endBody(exchange, exchange.failure ?? failures.body_timeout)
-    } else if (exchange.controller?.paused ?? false) {
+    } else if (exchange.unsent !== null || (exchange.controller?.paused ?? false)) {
       // A client that stopped reading does not wait for an answer. The abort handler settles.
       exchange.res.close()
     } else if (exchange.waitsFor !== 0) {

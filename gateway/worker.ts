@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { classifyApiKey } from '../drizzle/api-key.ts'
+import { HeldAnswers } from './answers/held-answers.ts'
 import { ByteAccount } from './byte-account.ts'
 import { createClientAddressOf } from './client-address.ts'
 import { systemClock as clock } from './clock.ts'
@@ -95,12 +96,16 @@ const collect = createCollect({
   bodies: new ByteAccount(config.REQUEST_BODIES_BYTES_MAX, config.REQUEST_BODY_BYTES_MAX),
   batchItemsMax: config.BATCH_ITEMS_MAX
 })
+const heldAnswers = new HeldAnswers(
+  new ByteAccount(config.ANSWER_BUFFERS_BYTES_MAX, config.ANSWER_BUFFER_BYTES_MAX)
+)
 const isRecording = config.USAGE_RECORDING === 'on'
 const settle = createSettle({
   clock,
   deadlines,
   metrics,
   releaseBody: collect.release,
+  releaseAnswer: (exchange) => heldAnswers.release(exchange),
   recordUsage: isRecording
     ? (key, entry, nowMs) => usage.record(key, entry, nowMs)
     : () => undefined,
@@ -141,6 +146,8 @@ const pipeline = new Pipeline({
     clock,
     deadlines,
     answerBufferBytesMax: config.ANSWER_BUFFER_BYTES_MAX,
+    batchItemsMax: config.BATCH_ITEMS_MAX,
+    heldAnswers,
     settle,
     onUpstreamFailure: exchangeLog.upstreamFailure
   }),

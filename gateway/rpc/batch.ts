@@ -32,7 +32,13 @@ export function mergeAnswers(upstreamAnswer: Buffer, errors: readonly Buffer[]):
   return arrayOf(isEmpty ? errors : [upstreamAnswer.subarray(start + 1, end - 1), ...errors])
 }
 
-/** The one error that a node answered a batch with, under the id of each of its calls; null when it is no error. */
+/** An error is short; a longer one is not repeated for each call. Bytes. */
+const spreadBytesMax = 4096
+
+/**
+ * The one error that a node answered a batch with, under the id of each of its calls; null when it is no error, or so
+ * long that repeating it would make a large answer of a small one.
+ */
 export function spreadError(
   upstreamAnswer: Buffer,
   body: Buffer,
@@ -41,6 +47,7 @@ export function spreadError(
   const error = errorIn(upstreamAnswer)
   if (error === null) return null
   const tail = `,"error":${JSON.stringify(error)}}`
+  if (tail.length > spreadBytesMax) return null
   return calls.map((call) => Buffer.from(`{"jsonrpc":"2.0","id":${idOf(body, call)}${tail}`))
 }
 

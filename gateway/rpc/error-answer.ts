@@ -17,24 +17,45 @@ export interface ErrorContext {
   readonly costLimit: { readonly name: string; readonly limit: number } | null
 }
 
-/** The answer to a request that is refused as a whole. `scan` is null when the body was not read or is not JSON. */
+/**
+ * The answer to a request that is refused as a whole. `scan` is null when the body was not read or is not JSON. In a
+ * batch the items without a usable id share one object, because no client can tell several apart.
+ * @param itemsMax BATCH_ITEMS_MAX: of a longer batch the first so many get an object.
+ */
 export function errorAnswer(
   failure: Failure,
   context: ErrorContext,
   body: Buffer | null,
-  scan: Scan | null
+  scan: Scan | null,
+  itemsMax: number
 ): string {
   const tail = errorTail(failure, context)
-  if (body === null || scan === null) return `{"jsonrpc":"2.0","id":null,${tail}`
+  const withoutId = `{"jsonrpc":"2.0","id":null,${tail}`
+  if (body === null || scan === null) return withoutId
   const [first] = scan.calls
   if (!scan.isBatch || first === undefined) {
-    return `{"jsonrpc":"2.0","id":${first === undefined ? 'null' : idOf(body, first)},${tail}`
+    return first === undefined ? withoutId : `{"jsonrpc":"2.0","id":${idOf(body, first)},${tail}`
   }
-  const answers = scan.calls
-    .filter(isAnswered)
-    .map((call) => `{"jsonrpc":"2.0","id":${idOf(body, call)},${tail}`)
-  return answers.length === 0 ? `{"jsonrpc":"2.0","id":null,${tail}` : `[${answers.join(',')}]`
+  const answers: string[] = []
+  let bytesLeft = refusalBytesMax(body)
+  let isWithoutIdTold = false
+  for (const call of scan.calls) {
+    if (!isAnswered(call) || (call.idStart < 0 && isWithoutIdTold)) continue
+    isWithoutIdTold ||= call.idStart < 0
+    const text = `{"jsonrpc":"2.0","id":${idOf(body, call)},${tail}`
+    bytesLeft -= text.length
+    if (bytesLeft < 0 || answers.length === itemsMax) break
+    answers.push(text)
+  }
+  return answers.length === 0 ? withoutId : `[${answers.join(',')}]`
 }
+
+/**
+ * How much may be answered to a batch whose calls we refuse: a small multiple of what was sent, so that nobody can make
+ * the gateway send much by sending little. An item of a real client has 50 bytes and more, and its error at most 400: only
+ * batches of items that are no requests, or hardly any, get fewer errors than they have items.
+ */
+const refusalBytesMax = (body: Buffer): number => 4096 + 8 * body.length
 
 /** The error objects of single calls of a batch, by index; notifications get none. */
 export function callErrors(
@@ -44,11 +65,15 @@ export function callErrors(
   scan: Scan
 ): Buffer[] {
   const errors: Buffer[] = []
+  let bytesLeft = refusalBytesMax(body)
   for (const [index, failure] of failures) {
     const call = scan.calls[index]
     if (call === undefined || !isAnswered(call)) continue
     const tail = errorTail(failure, { ...context, detail: call.problem ?? '' })
-    errors.push(Buffer.from(`{"jsonrpc":"2.0","id":${idOf(body, call)},${tail}`))
+    const error = Buffer.from(`{"jsonrpc":"2.0","id":${idOf(body, call)},${tail}`)
+    bytesLeft -= error.length
+    if (bytesLeft < 0) break
+    errors.push(error)
   }
   return errors
 }

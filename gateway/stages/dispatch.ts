@@ -182,6 +182,8 @@ function requestOf(exchange: Exchange): UpstreamRequest {
     const name = headers[at] ?? ''
     if (name !== 'accept-encoding') plain.push(name, headers[at + 1] ?? '')
   }
+  // Without the header a node may choose any coding (RFC 9110, 12.5.3).
+  plain.push('accept-encoding', 'identity')
   const kept = withoutCalls(body, scan, new Set(refusedCalls.keys()))
   return { method, target, headers: plain, body: kept }
 }

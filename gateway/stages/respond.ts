@@ -1,6 +1,9 @@
 // The answer to the client: one cork, one end. An answer that fits ANSWER_BUFFER_BYTES_MAX is held until it is complete,
 // so that an upstream that breaks off becomes a 502 and never a short 200; a larger one is streamed at the client's pace,
 // and if the upstream breaks off then, the connection is closed, which no client takes for a complete answer.
+import { ArrayMerge } from '../answers/array-merge.ts'
+import type { HeldAnswers } from '../answers/held-answers.ts'
+import { arrayOf, ownErrors, withOwnErrors } from '../answers/own-errors.ts'
 import {
   type AnswerFault,
   learnFromLarge,
@@ -14,8 +17,7 @@ import type { Deadlines } from '../deadlines.ts'
 import { type Failure, type Failures, statusLineOf } from '../errors.ts'
 import type { Exchange } from '../exchange.ts'
 import { lastByteOf } from '../rpc/answer.ts'
-import { mergeAnswers, spreadError } from '../rpc/batch.ts'
-import { callErrors, errorAnswer } from '../rpc/error-answer.ts'
+import { errorAnswer } from '../rpc/error-answer.ts'
 import type { AnswerHeaders } from '../upstreams/pool.ts'
 import type { HttpResponse } from '../uws.ts'
 
@@ -24,6 +26,8 @@ export interface RespondDeps {
   readonly clock: Clock
   readonly deadlines: Deadlines
   readonly answerBufferBytesMax: number
+  readonly batchItemsMax: number
+  readonly heldAnswers: HeldAnswers
   /** Called when the answer is out, or the connection is closed. */
   readonly settle: (exchange: Exchange) => void
   /** The upstream gave no answer: for the log. */
@@ -31,6 +35,8 @@ export interface RespondDeps {
 }
 
 const nothing = Buffer.alloc(0)
+/** A smaller answer is left to the kernel and to uWS, whether the client reads it or not. Bytes. */
+const smallAnswerBytesMax = 16_384
 
 export class Respond {
   readonly #deps: RespondDeps
@@ -56,9 +62,10 @@ export class Respond {
     }
     exchange.status = failure.status
     const { body, scan, mustClose, res } = exchange
-    const text = errorAnswer(failure, exchange, body, scan)
-    const length = Buffer.byteLength(text)
+    const text = Buffer.from(errorAnswer(failure, exchange, body, scan, this.#deps.batchItemsMax))
+    const { length } = text
     exchange.bytesOut = exchange.method === 'HEAD' ? 0 : length
+    let isOut = true
     res.cork(() => {
       res.writeStatus(failure.statusLine)
       writeOwnHeaders(exchange)
@@ -67,9 +74,9 @@ export class Respond {
       if (failure.status === 503) res.writeHeader('Retry-After', '01')
       if (mustClose) res.end(exchange.method === 'HEAD' ? '' : text, true)
       else if (exchange.method === 'HEAD') endWithoutBody(res, length)
-      else res.end(text)
+      else isOut = this.#give(exchange, text)
     })
-    this.#finish(exchange)
+    this.#finishWhole(exchange, isOut)
   }
 
   preflight(exchange: Exchange): void {
@@ -91,16 +98,59 @@ export class Respond {
     exchange.status = 200
     const errors = ownErrors(exchange)
     // A batch of nothing but notifications is answered with nothing (JSON-RPC 2.0, section 6).
-    const text = errors.length === 0 ? '' : arrayOf(errors)
-    exchange.bytesOut = Buffer.byteLength(text)
+    const text = errors.length === 0 ? nothing : Buffer.from(arrayOf(errors))
+    exchange.bytesOut = text.length
     const { res } = exchange
+    let isOut = true
     res.cork(() => {
       res.writeStatus('200 OK')
       writeOwnHeaders(exchange)
       res.writeHeader('Content-Type', 'application/json')
-      res.end(text)
+      isOut = this.#give(exchange, text)
     })
-    this.#finish(exchange)
+    this.#finishWhole(exchange, isOut)
+  }
+
+  /** Gives the client an answer in one piece. False when it has not taken all of it yet. */
+  #give(exchange: Exchange, body: Buffer): boolean {
+    const { res } = exchange
+    if (body.length <= smallAnswerBytesMax) {
+      res.end(body)
+      return true
+    }
+    const offset = res.getWriteOffset()
+    const [, isDone] = res.tryEnd(body, body.length)
+    if (isDone) return true
+    const taken = res.getWriteOffset() - offset
+    exchange.unsent = Buffer.from(body.subarray(taken))
+    exchange.unsentFrom = offset + taken
+    return false
+  }
+
+  /** Outside of cork, because it may close the connection. */
+  #finishWhole(exchange: Exchange, isOut: boolean): void {
+    const { heldAnswers } = this.#deps
+    if (isOut) {
+      this.#finish(exchange)
+      return
+    }
+    heldAnswers.release(exchange)
+    exchange.answerLength = exchange.bytesOut
+    exchange.isStreaming = true
+    this.#listen(exchange)
+    this.#holdUnsent(exchange, exchange.unsent?.length ?? 0)
+  }
+
+  #listen(exchange: Exchange): void {
+    exchange.res.onWritable((offset) => {
+      this.#resume(exchange, offset)
+      return true
+    })
+  }
+
+  /** What a client does not take is counted; beyond its org's share the connection is closed. */
+  #holdUnsent(exchange: Exchange, bytes: number): void {
+    if (!this.#deps.heldAnswers.hold(exchange, bytes)) exchange.res.close()
   }
 
   head(exchange: Exchange, status: number, headers: AnswerHeaders): void {
@@ -123,7 +173,9 @@ export class Respond {
   piece(exchange: Exchange, bytes: Buffer): void {
     if (exchange.isOver) return
     exchange.answerBytes += bytes.length
-    if (!exchange.isStreaming && exchange.refusedCalls === null && this.#isLarge(exchange)) {
+    // The last piece is followed by the end within the same read, so that one need not be kept.
+    const isLast = exchange.answerBytes === exchange.answerLength
+    if (!exchange.isStreaming && !this.#mayWait(exchange, bytes, isLast)) {
       this.#startStream(exchange, bytes)
       if (!exchange.isStreaming) return
     }
@@ -131,10 +183,14 @@ export class Respond {
       this.#writePiece(exchange, bytes)
       return
     }
-    // The last piece is followed by the end within the same read, so that one need not be kept.
-    const isLast = exchange.answerBytes === exchange.answerLength
     exchange.answerPieces.push(isLast ? bytes : Buffer.from(bytes))
     if (!isLast) this.#deps.deadlines.renew(exchange, this.#deps.clock.nowMs())
+  }
+
+  /** Whether the answer may be held until it is complete: while it is not large, and there is room for it. */
+  #mayWait(exchange: Exchange, bytes: Buffer, isLast: boolean): boolean {
+    if (this.#isLarge(exchange)) return false
+    return isLast || this.#deps.heldAnswers.hold(exchange, bytes.length)
   }
 
   end(exchange: Exchange): void {
@@ -145,8 +201,21 @@ export class Respond {
     }
     // With a Content-Length the last tryEnd has ended the answer, or will when the client takes the rest.
     if (exchange.answerLength >= 0) return
-    exchange.res.cork(() => exchange.res.end())
+    const rest = exchange.merge === null ? nothing : exchange.merge.end()
+    if (rest === null) {
+      this.#break(exchange, cutArray)
+      return
+    }
+    exchange.bytesOut += rest.length
+    exchange.res.cork(() => exchange.res.end(rest))
     this.#finishStream(exchange)
+  }
+
+  /** The answer goes wrong after its first bytes are out: the client must not take it for complete. */
+  #break(exchange: Exchange, fault: AnswerFault): void {
+    const failure = this.#deps.failures.upstream_bad_response
+    this.#deps.onUpstreamFailure(exchange, failure, fault)
+    this.refuse(exchange, failure)
   }
 
   #endWhole(exchange: Exchange): void {
@@ -159,15 +228,18 @@ export class Respond {
     }
     const body = withOwnErrors(exchange, received)
     exchange.bytesOut = hasNoBody(exchange) ? 0 : body.length
+    exchange.answerPieces = []
+    let isOut = true
     res.cork(() => {
       // uWS writes 200 by itself.
       if (exchange.status !== 200) res.writeStatus(statusLineOf(exchange.status))
       writeOwnHeaders(exchange, answerHeaders)
       if (answerHeaders !== null) writeReturnedHeaders(exchange, answerHeaders)
       if (hasNoBody(exchange)) endWithoutBody(res, exchange.answerLength)
-      else res.end(body)
+      else isOut = this.#give(exchange, body)
     })
-    this.#finish(exchange)
+    exchange.lastByte = isOut ? 0 : lastByteOf(body, 0)
+    this.#finishWhole(exchange, isOut)
   }
 
   /** What came is no answer, and no byte of it was sent. */
@@ -192,18 +264,22 @@ export class Respond {
   /** @param bytes that are to follow what is held; the stream does not start when they show that this is no answer. */
   #startStream(exchange: Exchange, bytes: Buffer): void {
     const { res, answerHeaders, answerPieces } = exchange
-    const fault = readBeginning(exchange, answerPieces[0] ?? bytes)
+    const fault =
+      readBeginning(exchange, answerPieces[0] ?? bytes) ??
+      (exchange.refusedCalls === null ? null : faultOfMerge(exchange))
     if (fault !== null) {
       this.#reject(exchange, fault)
       exchange.controller?.abort(new Error('this is no answer'))
       return
     }
     exchange.isStreaming = true
+    if (exchange.refusedCalls !== null) {
+      exchange.merge = new ArrayMerge(ownErrors(exchange))
+      // How long it gets is not known before its end.
+      exchange.answerLength = -1
+    }
     learnFromLarge(exchange)
-    res.onWritable((offset) => {
-      this.#resume(exchange, offset)
-      return true
-    })
+    this.#listen(exchange)
     res.cork(() => {
       res.writeStatus(statusLineOf(exchange.status))
       writeOwnHeaders(exchange, answerHeaders)
@@ -211,24 +287,27 @@ export class Respond {
     })
     if (answerPieces.length === 0) return
     exchange.answerPieces = []
+    this.#deps.heldAnswers.release(exchange)
     this.#writePiece(exchange, wholeOf(answerPieces))
   }
 
-  #writePiece(exchange: Exchange, bytes: Buffer): void {
-    const { res, controller, answerLength, unsent } = exchange
+  #writePiece(exchange: Exchange, piece: Buffer): void {
+    const { res, controller, answerLength, merge, unsent } = exchange
     this.#deps.deadlines.renew(exchange, this.#deps.clock.nowMs())
+    exchange.lastByte = lastByteOf(piece, exchange.lastByte)
+    const bytes = merge === null ? piece : merge.pass(piece)
     exchange.bytesOut += bytes.length
-    exchange.lastByte = lastByteOf(bytes, exchange.lastByte)
     if (unsent !== null) {
       // The upstream has closed its connection: undici then hands over the rest although it is paused.
       exchange.unsent = Buffer.concat([unsent, bytes])
+      this.#holdUnsent(exchange, bytes.length)
       return
     }
     let isTaken = true
     let isDone = false
     res.cork(() => {
       if (answerLength < 0) {
-        isTaken = res.write(bytes)
+        isTaken = bytes.length === 0 || res.write(bytes)
         return
       }
       const offset = res.getWriteOffset()
@@ -240,7 +319,10 @@ export class Respond {
       }
     })
     if (isDone) this.#finishStream(exchange)
-    else if (!isTaken) controller?.pause()
+    else if (!isTaken) {
+      controller?.pause()
+      this.#holdUnsent(exchange, exchange.unsent?.length ?? bytes.length)
+    }
   }
 
   /** The client takes more. */
@@ -254,6 +336,7 @@ export class Respond {
       else if (!isTaken) return
       exchange.unsent = null
     }
+    this.#deps.heldAnswers.release(exchange)
     // Also when the client has it all: until undici has seen the end, the connection to the upstream is taken.
     exchange.controller?.resume()
   }
@@ -305,31 +388,10 @@ function wholeOf(pieces: readonly Buffer[]): Buffer {
   return first !== undefined && pieces.length === 1 ? first : Buffer.concat(pieces)
 }
 
-/** The answer with ours to the calls that were not sent. */
-function withOwnErrors(exchange: Exchange, received: Buffer): Buffer {
-  if (exchange.refusedCalls === null) return received
-  const errors = ownErrors(exchange)
-  if (errors.length > 0 && exchange.status === 204) exchange.status = 200
-  if (received.length === 0) return errors.length === 0 ? received : Buffer.from(arrayOf(errors))
-  return mergeAnswers(received, errors) ?? spreadOverCalls(exchange, received, errors) ?? received
-}
+const cutArray: AnswerFault = { code: 'not_an_array', detail: '' }
 
-/** One error of the node for all that was sent of a batch becomes that of each call, beside ours. */
-function spreadOverCalls(
-  { scan, body, refusedCalls }: Exchange,
-  received: Buffer,
-  errors: readonly Buffer[]
-): Buffer | null {
-  if (scan === null || body === null) return null
-  const sent = scan.calls.filter((call, index) => call.idStart >= 0 && !refusedCalls?.has(index))
-  const spread = spreadError(received, body, sent)
-  return spread === null ? null : Buffer.from(arrayOf([...spread, ...errors]))
+/** Our answers can be added to an array that is not compressed, and to nothing else. */
+function faultOfMerge({ answerHeaders }: Exchange): AnswerFault | null {
+  const encoding = String(answerHeaders?.['content-encoding'] ?? 'identity')
+  return encoding === 'identity' ? null : cutArray
 }
-
-function ownErrors(exchange: Exchange): Buffer[] {
-  const { refusedCalls, body, scan } = exchange
-  if (refusedCalls === null || body === null || scan === null) return []
-  return callErrors(refusedCalls, exchange, body, scan)
-}
-
-const arrayOf = (objects: readonly Buffer[]): string => `[${objects.join(',')}]`

@@ -18,6 +18,7 @@ export interface SettleDeps {
   readonly deadlines: Deadlines
   readonly metrics: ThreadMetrics
   readonly releaseBody: (exchange: Exchange) => void
+  readonly releaseAnswer: (exchange: Exchange) => void
   /** For the ledger. */
   readonly recordUsage: (key: CachedKey, entry: UsageEntry, nowMs: number) => void
   /** For the owner's list of failed calls. */
@@ -39,7 +40,8 @@ interface Ending {
 }
 
 export function createSettle(deps: SettleDeps): Settle {
-  const { clock, deadlines, metrics, releaseBody, recordUsage, noteFailedCall } = deps
+  const { clock, deadlines, metrics, releaseBody, releaseAnswer, recordUsage, noteFailedCall } =
+    deps
 
   return function settle(exchange) {
     if (exchange.isSettled) return
@@ -47,6 +49,7 @@ export function createSettle(deps: SettleDeps): Settle {
     deadlines.remove(exchange)
     const bytesIn = exchange.bodyBytes
     releaseBody(exchange)
+    releaseAnswer(exchange)
     const { key, failure, startedMs } = exchange
     const status = exchange.status === 0 ? clientGone : exchange.status
     metrics.countStatus(status)

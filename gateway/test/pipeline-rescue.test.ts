@@ -1,5 +1,6 @@
 // A bug in any stage, whoever called it, is answered as `internal`, settled once, and does not end the process.
 import t from 'tap'
+import { HeldAnswers } from '../answers/held-answers.ts'
 import { ByteAccount } from '../byte-account.ts'
 import { systemClock as clock } from '../clock.ts'
 import { Deadlines } from '../deadlines.ts'
@@ -61,6 +62,8 @@ async function serve(t: { teardown: (work: () => void) => void }, broken: Partia
       clock,
       deadlines,
       answerBufferBytesMax: 1000,
+      batchItemsMax: 10,
+      heldAnswers: new HeldAnswers(new ByteAccount(100_000, 10_000)),
       settle,
       onUpstreamFailure: () => undefined
     }),
