@@ -93,7 +93,7 @@ t.test('with a real server', async (t) => {
     async (t) => {
       const insert = () =>
         database.pool.query(
-          "INSERT INTO orgs VALUES ('org_1', 'a', NULL, NULL, NULL, NOW(3), NOW(3))"
+          "INSERT INTO orgs (id, name, created_at, updated_at) VALUES ('org_1', 'a', NOW(3), NOW(3))"
         )
       await insert()
       const error = await failureOf(insert())

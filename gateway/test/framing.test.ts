@@ -11,7 +11,9 @@ const call = '{"jsonrpc":"2.0","id":1,"method":"eth_chainId"}'
 const length = call.length
 
 const db = await createTestDatabase()
-const upstream = await startUpstream((_request, response) => response.end('{"ok":true}'))
+const upstream = await startUpstream((_request, response) =>
+  response.end('{"jsonrpc":"2.0","id":1,"result":true}')
+)
 const tenant = await createTenant(db.database, { upstreamUrl: upstream.url })
 const rest = await createTenant(db.database, { upstreamUrl: upstream.url, chain: { kind: 'rest' } })
 // No refusal waits for the deadline of an exchange: a test would not wait so long.

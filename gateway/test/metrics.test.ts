@@ -39,11 +39,11 @@ t.test('every request is counted once, with whatever end, over all threads', asy
   await until(async () => (await metric('http_requests_total')) === 45)
   const ofKey = ['requests_by_api_key', `api_key="${tenant.keyId}"`] as const
   t.equal(await metric(...ofKey, 'status="200"'), 30)
-  t.equal(await metric(...ofKey, 'status="429"'), 10)
+  t.equal(await metric(...ofKey, 'status="402"'), 10)
   t.equal(await metric(...ofKey, `org_id="${tenant.orgId}"`, 'chain="main-chain"'), 40)
   t.equal(await metric(...ofKey, 'org="Quote \\" and \\\\ backslash"'), 40)
   t.equal(await metric('http_requests_total', 'status_code="200"'), 30)
-  t.equal(await metric('http_requests_total', 'status_code="429"'), 10)
+  t.equal(await metric('http_requests_total', 'status_code="402"'), 10)
   t.equal(await metric('http_requests_total', 'status_code="401"'), 5)
   t.equal(await metric('cache_hits'), 45)
   const rpc = ['sluice_gateway_rpc_requests_total', 'chain="main-chain"'] as const

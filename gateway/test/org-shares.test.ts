@@ -10,7 +10,7 @@ import { createTenant } from './support/tenant.ts'
 const connectionsMax = 8
 /** Three quarters of the connections, and three quarters of the queue. */
 const share = 6
-const largeAnswer = answerText('x'.repeat(12_000_000))
+const largeAnswer = answerText(`{"jsonrpc":"2.0","id":1,"result":"${'x'.repeat(12_000_000)}"}`)
 
 const db = await createTestDatabase()
 const upstream = await startRawUpstream()

@@ -1,19 +1,24 @@
 // Everything that is wrong with the settings of any part is told at once, with exit code 78, before anything is started.
-import { execFile } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import t from 'tap'
 import { childEnvironment, projectRoot } from '../config.ts'
+import { spawn } from './support/processes.ts'
 
 async function run(file: string, env: Record<string, string>) {
-  return await new Promise<{ code: unknown; err: string; out: string }>((resolve) => {
-    execFile(
-      process.execPath,
-      [file],
-      { cwd: projectRoot, env: childEnvironment(env) },
-      (error, out, err) => resolve({ code: error?.code ?? 0, err, out })
-    )
+  const child = spawn(process.execPath, [file], {
+    cwd: projectRoot,
+    env: childEnvironment(env),
+    stdio: ['ignore', 'pipe', 'pipe']
   })
+  const [out, err, [code]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, 'close') as Promise<[number | null]>
+  ])
+  return { code, err, out }
 }
 
 t.test(
