@@ -18,7 +18,8 @@ export interface ErrorContext {
 }
 
 /**
- * The answer to a request that is refused as a whole. `scan` is null when the body was not read or is not JSON. In a
+ * The answer to a request that is refused as a whole; '' where it holds nothing but notifications, which get no reply
+ * (JSON-RPC 2.0, section 4.1): the status says it. `scan` is null when the body was not read or is not JSON. In a
  * batch the items without a usable id share one object, because no client can tell several apart.
  * @param itemsMax BATCH_ITEMS_MAX: of a longer batch the first so many get an object.
  */
@@ -33,8 +34,9 @@ export function errorAnswer(
   const withoutId = `{"jsonrpc":"2.0","id":null,${tail}`
   if (body === null || scan === null) return withoutId
   const [first] = scan.calls
-  if (!scan.isBatch || first === undefined) {
-    return first === undefined ? withoutId : `{"jsonrpc":"2.0","id":${idOf(body, first)},${tail}`
+  if (first === undefined) return withoutId
+  if (!scan.isBatch) {
+    return isAnswered(first) ? `{"jsonrpc":"2.0","id":${idOf(body, first)},${tail}` : ''
   }
   const answers: string[] = []
   let bytesLeft = refusalBytesMax(body)
@@ -47,7 +49,7 @@ export function errorAnswer(
     if (bytesLeft < 0 || answers.length === itemsMax) break
     answers.push(text)
   }
-  return answers.length === 0 ? withoutId : `[${answers.join(',')}]`
+  return answers.length === 0 ? '' : `[${answers.join(',')}]`
 }
 
 /**

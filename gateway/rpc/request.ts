@@ -17,12 +17,19 @@ export interface RpcCall {
   readonly problem: string | null
 }
 
+/**
+ * Which values `jsonrpc` may have. `known`: also "1.0", "1.1" and the same as numbers, which bitcoind and its clients use
+ * and no node reads otherwise.
+ */
+export type Versions = 'two' | 'known'
+
 /** Why an item is not a request. Each sentence is constant: it goes to the client as it is. */
 export const problems = {
   notObject: 'a request must be a JSON object',
   ambiguous:
     'jsonrpc, method, params and id may each be given once, and no other member may differ from them only in case',
   version: 'jsonrpc must be "2.0"',
+  anyVersion: 'jsonrpc must be "1.0", "1.1" or "2.0"',
   method: 'method must be a string that is not empty',
   params: 'params must be an array or an object',
   id: 'id must be a string, a number or null'
@@ -44,9 +51,11 @@ export class Request implements RpcCall {
   end = -1
   problem: string | null = null
   private seen = 0
+  private readonly versions: Versions
 
-  constructor(start: number) {
+  constructor(start: number, versions: Versions) {
     this.start = start
+    this.versions = versions
   }
 
   add(body: Buffer, nameStart: number, nameEnd: number, start: number, end: number): void {
@@ -62,13 +71,19 @@ export class Request implements RpcCall {
     if (member === members.method) this.method = stringAt(body, start, end)
     else if (member === members.id) this.addId(body, start, end)
     else if (member === members.params) this.addParams(body[start])
-    else if (!isVersion2(body, start, end)) this.problem ??= problems.version
+    else this.addVersion(body, start, end)
   }
 
   close(end: number): void {
     this.end = end
     if (this.method === '') this.problem ??= problems.method
     if (this.problem !== null) this.method = ''
+  }
+
+  private addVersion(body: Buffer, start: number, end: number): void {
+    if (isVersion2(body, start, end)) return
+    if (this.versions === 'two') this.problem ??= problems.version
+    else if (!isKnownVersion(body, start, end)) this.problem ??= problems.anyVersion
   }
 
   private addId(body: Buffer, start: number, end: number): void {
@@ -87,6 +102,12 @@ export class Request implements RpcCall {
       this.problem ??= problems.params
     }
   }
+}
+
+const knownVersions = /^(?:"?1\.[01]"?|"?2\.0"?|1|2)$/
+
+function isKnownVersion(body: Buffer, start: number, end: number): boolean {
+  return end - start <= 5 && knownVersions.test(body.toString('latin1', start, end))
 }
 
 function isVersion2(body: Buffer, start: number, end: number): boolean {

@@ -10,7 +10,7 @@
 // since 1.11, earlier ones and bitcoind do not), and so does `"params": null`, which geth and the Rust nodes read as none.
 import { isUtf8 } from 'node:buffer'
 import { byteAt, endOfString, endOfValue, skipSpace, startOfMemberValue } from './json.ts'
-import { problems, Request, type RpcCall } from './request.ts'
+import { problems, Request, type RpcCall, type Versions } from './request.ts'
 
 export type { RpcCall }
 
@@ -24,15 +24,19 @@ export interface Scan {
  * the caller compares `calls.length`. Calls beyond ten times `itemsMax` are checked to be JSON and then forgotten, so a
  * body of a million `0,` holds no million of objects. An empty batch has no calls. Time is linear in the body.
  */
-export function scan(body: Uint8Array, itemsMax: number): Scan | 'parse_error' {
+export function scan(
+  body: Uint8Array,
+  itemsMax: number,
+  versions: Versions = 'two'
+): Scan | 'parse_error' {
   if (!isUtf8(body)) return 'parse_error'
   const buffer = asBuffer(body)
   const start = skipSpace(buffer, 0)
   const isBatch = byteAt(buffer, start) === openBracket
   const calls: RpcCall[] = []
   const end = isBatch
-    ? readBatch(buffer, start, calls, 10 * itemsMax)
-    : readCall(buffer, start, calls)
+    ? readBatch(buffer, start, calls, { recordedMax: 10 * itemsMax, versions })
+    : readCall(buffer, start, calls, versions)
   if (end < 0 || skipSpace(buffer, end) !== buffer.length) return 'parse_error'
   return { isBatch, calls }
 }
@@ -48,11 +52,17 @@ function asBuffer(body: Uint8Array): Buffer {
 }
 
 /** Adds the items of the array at `start` to `calls` and returns the offset behind it, or -1. */
-function readBatch(body: Buffer, start: number, calls: RpcCall[], recordedMax: number): number {
+function readBatch(
+  body: Buffer,
+  start: number,
+  calls: RpcCall[],
+  { recordedMax, versions }: { recordedMax: number; versions: Versions }
+): number {
   let at = skipSpace(body, start + 1)
   if (byteAt(body, at) === closeBracket) return at + 1
   for (;;) {
-    const end = calls.length < recordedMax ? readCall(body, at, calls) : endOfValue(body, at)
+    const end =
+      calls.length < recordedMax ? readCall(body, at, calls, versions) : endOfValue(body, at)
     at = skipSpace(body, end)
     if (byteAt(body, at) === closeBracket) return at + 1
     if (byteAt(body, at) !== comma) return -1
@@ -61,9 +71,9 @@ function readBatch(body: Buffer, start: number, calls: RpcCall[], recordedMax: n
 }
 
 /** Adds the item at `start` to `calls` and returns the offset behind it, or -1. */
-function readCall(body: Buffer, start: number, calls: RpcCall[]): number {
+function readCall(body: Buffer, start: number, calls: RpcCall[], versions: Versions): number {
   if (byteAt(body, start) === openBrace) {
-    const request = new Request(start)
+    const request = new Request(start, versions)
     const end = readMembers(body, start, request)
     request.close(end)
     calls.push(request)

@@ -8,6 +8,7 @@ import type { Deadlines } from '../deadlines.ts'
 import type { Failure, Failures } from '../errors.ts'
 import { type Exchange, waitsForBody } from '../exchange.ts'
 import type { Holding } from '../org-holdings.ts'
+import type { Versions } from '../rpc/request.ts'
 import { type Scan, scan } from '../rpc/scan.ts'
 
 export interface CollectDeps {
@@ -101,7 +102,7 @@ export function createCollect(deps: CollectDeps): Collect {
         exchange.detail = 'Send JSON-RPC as POST.'
         return failures.invalid_request
       }
-      const found = body === null ? 'parse_error' : scan(body, batchItemsMax)
+      const found = body === null ? 'parse_error' : scan(body, batchItemsMax, versionsOf(exchange))
       if (found === 'parse_error') return failures.parse_error
       exchange.scan = found
       if (found.calls.length > batchItemsMax) return failures.batch_too_large
@@ -112,7 +113,7 @@ export function createCollect(deps: CollectDeps): Collect {
     readIds(exchange) {
       if (exchange.body === null || exchange.scan !== null || exchange.chain?.kind === 'rest')
         return
-      const found = scan(exchange.body, batchItemsMax)
+      const found = scan(exchange.body, batchItemsMax, versionsOf(exchange))
       if (found !== 'parse_error') exchange.scan = found
     }
   }
@@ -121,6 +122,9 @@ export function createCollect(deps: CollectDeps): Collect {
 /** A request that is refused already holds nothing for its org, whose key it may only name. */
 const holdingOf = ({ key, failure }: Exchange): Holding | null =>
   key === null || failure !== null ? null : key.holdings.bodies
+
+/** Other chains than those of the EVM have nodes and clients that are older than JSON-RPC 2.0. */
+const versionsOf = ({ chain }: Exchange): Versions => (chain?.kind === 'jsonrpc' ? 'known' : 'two')
 
 /** What is wrong with the request as a whole; the items of a batch are judged one by one. */
 function problemOf({ isBatch, calls }: Scan): string {

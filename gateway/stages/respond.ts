@@ -4,6 +4,7 @@
 import { ArrayMerge } from '../answers/array-merge.ts'
 import type { HeldAnswers } from '../answers/held-answers.ts'
 import { arrayOf, ownErrors, withOwnErrors } from '../answers/own-errors.ts'
+import { endWithoutBody, writeOwnHeaders, writeRateLimit } from '../answers/own-headers.ts'
 import {
   type AnswerFault,
   learnFromLarge,
@@ -11,7 +12,7 @@ import {
   readBeginning,
   readEnd
 } from '../answers/read-answer.ts'
-import { exposedHeaders, writeReturnedHeaders } from '../answers/returned-headers.ts'
+import { writeReturnedHeaders } from '../answers/returned-headers.ts'
 import type { Clock } from '../clock.ts'
 import type { Deadlines } from '../deadlines.ts'
 import { type Failure, type Failures, statusLineOf } from '../errors.ts'
@@ -19,7 +20,6 @@ import type { Exchange } from '../exchange.ts'
 import { lastByteOf } from '../rpc/answer.ts'
 import { errorAnswer } from '../rpc/error-answer.ts'
 import type { AnswerHeaders } from '../upstreams/pool.ts'
-import type { HttpResponse } from '../uws.ts'
 
 export interface RespondDeps {
   readonly failures: Failures
@@ -60,23 +60,31 @@ export class Respond {
       this.#deps.settle(exchange)
       return
     }
-    exchange.status = failure.status
     const { body, scan, mustClose, res } = exchange
     const text = Buffer.from(errorAnswer(failure, exchange, body, scan, this.#deps.batchItemsMax))
     const { length } = text
+    // Clients that send notifications read a 200 as JSON, and a 204 not at all.
+    const isNothing = length === 0 && failure.status === 200
+    exchange.status = isNothing ? 204 : failure.status
     exchange.bytesOut = exchange.method === 'HEAD' ? 0 : length
     let isOut = true
     res.cork(() => {
-      res.writeStatus(failure.statusLine)
+      res.writeStatus(isNothing ? statusLineOf(204) : failure.statusLine)
       writeOwnHeaders(exchange)
-      res.writeHeader('Content-Type', 'application/json')
-      if (failure === this.#deps.failures.rate_limited) writeRateLimit(exchange)
-      if (failure.status === 503) res.writeHeader('Retry-After', '01')
+      if (length > 0) res.writeHeader('Content-Type', 'application/json')
+      this.#writeWait(exchange, failure)
       if (mustClose) res.end(exchange.method === 'HEAD' ? '' : text, true)
+      else if (isNothing) res.endWithoutBody()
       else if (exchange.method === 'HEAD') endWithoutBody(res, length)
       else isOut = this.#give(exchange, text)
     })
     this.#finishWhole(exchange, isOut)
+  }
+
+  /** When trying again helps. */
+  #writeWait(exchange: Exchange, failure: Failure): void {
+    if (failure === this.#deps.failures.rate_limited) writeRateLimit(exchange)
+    if (failure.status === 503) exchange.res.writeHeader('Retry-After', '01')
   }
 
   preflight(exchange: Exchange): void {
@@ -95,16 +103,21 @@ export class Respond {
 
   /** A batch of which every call was refused on its own. */
   answerRefusedCalls(exchange: Exchange): void {
-    exchange.status = 200
     const errors = ownErrors(exchange)
     // A batch of nothing but notifications is answered with nothing (JSON-RPC 2.0, section 6).
-    const text = errors.length === 0 ? nothing : Buffer.from(arrayOf(errors))
+    const isNothing = errors.length === 0
+    exchange.status = isNothing ? 204 : 200
+    const text = isNothing ? nothing : Buffer.from(arrayOf(errors))
     exchange.bytesOut = text.length
     const { res } = exchange
     let isOut = true
     res.cork(() => {
-      res.writeStatus('200 OK')
+      res.writeStatus(statusLineOf(exchange.status))
       writeOwnHeaders(exchange)
+      if (isNothing) {
+        res.endWithoutBody()
+        return
+      }
       res.writeHeader('Content-Type', 'application/json')
       isOut = this.#give(exchange, text)
     })
@@ -340,35 +353,6 @@ export class Respond {
     // Also when the client has it all: until undici has seen the end, the connection to the upstream is taken.
     exchange.controller?.resume()
   }
-}
-
-/**
- * @param length what a body would have; negative when it is not known. uWS takes it as an argument too, but then goes on
- * waiting for that body, and aborts the next request on the connection.
- */
-function endWithoutBody(res: HttpResponse, length: number): void {
-  if (length >= 0) res.writeHeader('Content-Length', String(length))
-  res.endWithoutBody()
-}
-
-/** @param answerHeaders of the upstream, where its answer is returned. */
-function writeOwnHeaders(
-  { res, requestId, origin }: Exchange,
-  answerHeaders: AnswerHeaders | null = null
-): void {
-  res.writeHeader('X-Request-Id', requestId)
-  if (origin === '') return
-  res.writeHeader('Access-Control-Allow-Origin', '*')
-  res.writeHeader('Access-Control-Expose-Headers', exposedHeaders(answerHeaders))
-}
-
-function writeRateLimit({ res, retryAfterMs, rateLimit }: Exchange): void {
-  const seconds = Math.ceil(retryAfterMs / 1000)
-  // With a leading zero: ethers reads a plain number as milliseconds, and leaves this form alone.
-  if (seconds >= 1 && seconds <= 60) res.writeHeader('Retry-After', `0${seconds}`)
-  if (rateLimit === null) return
-  res.writeHeader('RateLimit', rateLimit.limit)
-  res.writeHeader('RateLimit-Policy', rateLimit.policy)
 }
 
 function lengthOf(headers: AnswerHeaders): number {
