@@ -67,7 +67,7 @@ export const environmentSchema = Type.Object({
   TRUSTED_PROXIES: Type.Array(Type.Refine(Type.String(), isAddressBlock), {
     default: [],
     description:
-      'addresses or CIDR blocks of the proxies in front, whose X-Forwarded-For is believed, separated by commas'
+      'addresses or CIDR blocks of the proxies in front, whose X-Forwarded-For, Forwarded and PROXY protocol v2 (the latter two by the gateway alone) are believed, separated by commas'
   }),
   SLUICE_DATA_DIR: Type.String({
     default: '.data',

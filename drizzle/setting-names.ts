@@ -1,5 +1,6 @@
 // The names of all settings of all processes, so that each can tell a misspelt one. Written by `node scripts/env-example.ts`.
 export const settingNames: readonly string[] = [
+  'ANSWER_BUFFERS_BYTES_MAX',
   'ANSWER_BUFFER_BYTES_MAX',
   'ANSWER_BYTES_MAX',
   'AUDIT_LOG_RETENTION',

@@ -82,9 +82,20 @@ const rows = {
     status: 408,
     message: 'The body stopped coming, or took too long to come.'
   },
+  unsupported_media_type: {
+    ...malformed,
+    status: 415,
+    message: 'The body is compressed: send it as it is, without Content-Encoding.'
+  },
+  http_method_not_allowed: {
+    ...malformed,
+    status: 405,
+    message: 'This HTTP method is not served here: send JSON-RPC as POST.'
+  },
   key_missing: {
     ...unauthorized,
-    message: 'No API key: call /api=<key>, or send it as X-API-Key or Authorization: Bearer.'
+    message:
+      'No API key: call /api=<key>, or send it as X-API-Key, Authorization: Bearer or the password of Basic.'
   },
   key_invalid: { ...unauthorized, message: 'The API key is not valid.' },
   key_revoked: { ...unauthorized, message: 'The API key has been revoked.' },

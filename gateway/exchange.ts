@@ -38,8 +38,11 @@ export class Exchange {
   forwardedFor = ''
   /** What the client declared; 0 for methods without a body. */
   contentLength = 0
-  /** The head cannot be trusted to say where the next request starts. */
+  forwarded = ''
+  /** The connection ends with this answer: the head cannot be trusted to say where the next request starts, or asks for it. */
   mustClose = false
+  /** The client said so itself, in the one form that uWS obeys: it closes even while the client still sends. */
+  isClosedByEngine = false
 
   // authenticate, collect
   waitsFor = waitsForKey | waitsForBody

@@ -45,6 +45,8 @@ const refusedBodyBytesMax = 65_536
  * sending would lose it, but not for longer than this.
  */
 const untrustedBodyMs = 1000
+/** The body of a refused request is read to its end up to this size where uWS closes the connection behind the answer. */
+const discardedBodyBytesMax = 33_554_432
 
 export class Pipeline {
   readonly #deps: PipelineDeps
@@ -82,7 +84,8 @@ export class Pipeline {
     const { accept, authenticate, collect, respond } = this.#deps
     const accepted = accept(exchange, req)
     if (accepted === 'preflight') {
-      respond.preflight(exchange)
+      // As any answer that ends its connection, not within the parser's callback: see #goOn.
+      setImmediate(this.#preflight, exchange)
       return
     }
     exchange.failure =
@@ -90,12 +93,23 @@ export class Pipeline {
       this.#checkCapacity(exchange) ??
       authenticate(exchange, this.#keyArrived) ??
       this.#checkShare(exchange)
-    collect.listen(exchange, this.#bodyArrived, this.#bodyRefused)
     const { failure, mustClose, contentLength } = exchange
+    if (failure !== null && exchange.isClosedByEngine && contentLength <= discardedBodyBytesMax) {
+      this.#discard(exchange, failure)
+      return
+    }
+    collect.listen(exchange, this.#bodyArrived, this.#bodyRefused)
     if (failure === null) return
     const mayAwaitIds = contentLength <= refusedBodyBytesMax && !this.#isHalfFull
     if (mustClose) setTimeout(this.#refused, untrustedBodyMs, exchange, failure).unref()
     else if (!mayAwaitIds) respond.refuse(exchange, failure)
+  }
+
+  /** uWS closes behind this answer: the client must have sent its body by then, or it loses the answer to a reset. */
+  #discard(exchange: Exchange, failure: Failure): void {
+    exchange.res.onData((_chunk, isLast) => {
+      if (isLast) setImmediate(this.#refused, exchange, failure)
+    })
   }
 
   #checkCapacity(exchange: Exchange): Failure | null {
@@ -135,7 +149,7 @@ export class Pipeline {
 
   /** The body is here, and the key is known unless it is still being looked up. */
   #goOn(exchange: Exchange): void {
-    const { confirm, collect, respond } = this.#deps
+    const { confirm, collect } = this.#deps
     if (exchange.failure === null && exchange.waitsFor === 0) {
       exchange.failure = confirm(exchange, this.#keyArrived)
     }
@@ -145,9 +159,13 @@ export class Pipeline {
       return
     }
     collect.readIds(exchange)
+    this.#refuse(exchange, failure)
+  }
+
+  #refuse(exchange: Exchange, failure: Failure): void {
     // Not within the parser's callback: after a synchronous answer it would parse on in a segment that cannot be trusted.
     if (exchange.mustClose) setImmediate(this.#refused, exchange, failure)
-    else respond.refuse(exchange, failure)
+    else this.#deps.respond.refuse(exchange, failure)
   }
 
   #proceed(exchange: Exchange): void {
@@ -158,11 +176,12 @@ export class Pipeline {
     const failure = isCharged ? (charge(exchange) ?? unread) : unread
     const { refusedCalls, scan } = exchange
     if (failure === null && refusedCalls !== null && refusedCalls.size === scan?.calls.length) {
-      respond.answerRefusedCalls(exchange)
+      if (exchange.mustClose) setImmediate(this.#answerRefusedCalls, exchange)
+      else respond.answerRefusedCalls(exchange)
       return
     }
     const undelivered = failure ?? dispatch(exchange, this.#sink)
-    if (undelivered !== null) respond.refuse(exchange, undelivered)
+    if (undelivered !== null) this.#refuse(exchange, undelivered)
   }
 
   /** Written out, because these run for every answer: a rest parameter costs an array each time. */
@@ -200,6 +219,14 @@ export class Pipeline {
       // Not within the parser's callback, because it closes the connection.
       setImmediate(this.#endBody, exchange, failure)
     } else this.#deps.respond.refuse(exchange, failure)
+  })
+
+  readonly #preflight = this.#guard((exchange) => {
+    if (!exchange.isOver) this.#deps.respond.preflight(exchange)
+  })
+
+  readonly #answerRefusedCalls = this.#guard((exchange) => {
+    if (!exchange.isOver) this.#deps.respond.answerRefusedCalls(exchange)
   })
 
   readonly #refused = this.#guard((exchange, failure: Failure) => {

@@ -6,11 +6,10 @@ import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { classifyApiKey } from '../drizzle/api-key.ts'
 import { HeldAnswers } from './answers/held-answers.ts'
 import { ByteAccount } from './byte-account.ts'
-import { createClientAddressOf } from './client-address.ts'
+import { createClientAddresses } from './client-address.ts'
 import { systemClock as clock } from './clock.ts'
 import { Deadlines } from './deadlines.ts'
 import { createFailures } from './errors.ts'
-import { blockListOf } from './keys/cached-key.ts'
 import { KeyCache } from './keys/key-cache.ts'
 import { Pipeline } from './pipeline.ts'
 import { createAccept } from './stages/accept.ts'
@@ -112,13 +111,14 @@ const settle = createSettle({
   noteFailedCall: (exchange, failing) => failedCalls.note(exchange, failing)
 })
 
+const clientAddresses = createClientAddresses(config.TRUSTED_PROXIES)
 const { authenticate, confirm } = createAuthenticate({
   failures,
   clock,
   keys,
   chains,
   metrics,
-  clientAddressOf: createClientAddressOf(blockListOf(config.TRUSTED_PROXIES))
+  clientAddressOf: clientAddresses.of
 })
 
 const pipeline = new Pipeline({
@@ -129,7 +129,8 @@ const pipeline = new Pipeline({
   accept: createAccept({
     failures,
     newRequestId: createRequestIds(),
-    bodyBytesMax: config.REQUEST_BODY_BYTES_MAX
+    bodyBytesMax: config.REQUEST_BODY_BYTES_MAX,
+    isProxied: clientAddresses.isProxied
   }),
   authenticate,
   confirm,

@@ -3,16 +3,20 @@
 //
 // Framing (traps measured on uWS 20.51): any Transfer-Encoding value counts as chunked, an empty header name hides the
 // headers after it, and chunk sizes are parsed loosely. So nothing with a Transfer-Encoding passes, a method that has a
-// body must have exactly one plain Content-Length, and the connection is closed after such a request.
+// body must have exactly one plain Content-Length, and the connection is closed after such a request. It is also closed
+// after every request without a Content-Length, because one may be hidden: what follows is then a body to whoever stands
+// in front, and would be a request to us. docs/decisions/engine.md has the other ways that were tried.
 
 import type { Failure, Failures } from '../errors.ts'
 import type { Exchange } from '../exchange.ts'
-import type { HttpRequest } from '../uws.ts'
+import type { HttpRequest, HttpResponse } from '../uws.ts'
 
 export interface AcceptDeps {
   readonly failures: Failures
   readonly newRequestId: () => string
   readonly bodyBytesMax: number
+  /** Whether a proxy that is trusted says in the PROXY protocol whose connection this is. */
+  readonly isProxied: (res: HttpResponse) => boolean
 }
 
 /** `preflight`: a CORS preflight, which is answered before anything is charged. */
@@ -21,6 +25,10 @@ export type Accepted = Failure | 'preflight' | null
 const requestIdPattern = /^[A-Za-z0-9_-]{8,64}$/
 const lengthPattern = /^\d{1,10}$/
 const keyPath = '/api='
+/** RFC 9112, 3.2: a name, an IPv4 address or an IPv6 address in brackets, and a port; no comma, which joins two. */
+const hostPattern = /^(?:[\w.~!$&'()*+;=%-]+|\[[\da-f:.]+\])(?::\d{0,5})?$/i
+/** TRACE would show the client the upstream's URL, which is secret (RFC 9110, 9.3.8); CONNECT asks for a tunnel. */
+const notServed = new Set(['TRACE', 'CONNECT'])
 const methodsWithBody = new Set(['POST', 'PUT', 'PATCH'])
 /** A `.` or `..` segment, plain or escaped: it could climb out of the upstream's own path. */
 const dotSegment = /(?:^|\/|\\|%2f|%5c)(?:\.|%2e){1,2}(?:\/|\\|%2f|%5c|$)/i
@@ -76,6 +84,7 @@ interface Head {
   lengthText: string
   hasTransferEncoding: boolean
   isUpgrade: boolean
+  isHostValid: boolean
   connection: string
   requestId: string
   apiKey: string
@@ -85,7 +94,9 @@ interface Head {
 
 export type Accept = (exchange: Exchange, req: HttpRequest) => Accepted
 
-export function createAccept({ failures, newRequestId, bodyBytesMax }: AcceptDeps): Accept {
+export function createAccept(deps: AcceptDeps): Accept {
+  const { failures, newRequestId, bodyBytesMax, isProxied } = deps
+
   return function accept(exchange, req) {
     exchange.method = methodOf(req)
     const head = readHeaders(exchange, req)
@@ -99,7 +110,13 @@ export function createAccept({ failures, newRequestId, bodyBytesMax }: AcceptDep
       exchange.mustClose = true
       return failure
     }
-    if (head.isPreflight) return 'preflight'
+    // uWS reads another PROXY header before each request, in which a client behind the balancer could name any address.
+    if (isProxied(exchange.res)) exchange.mustClose = true
+    return head.isPreflight ? 'preflight' : checkRequest(exchange, head)
+  }
+
+  function checkRequest(exchange: Exchange, head: Head): Failure | null {
+    if (notServed.has(exchange.method)) return failures.http_method_not_allowed
     const problem = problemOf(exchange, head)
     if (problem !== null) return refuse(exchange, problem)
     if (exchange.secret === '') return failures.key_missing
@@ -111,7 +128,9 @@ export function createAccept({ failures, newRequestId, bodyBytesMax }: AcceptDep
 
   function checkFraming(exchange: Exchange, head: Head): Failure | null {
     if (head.hasTransferEncoding) return failures.length_required
+    if (!head.isHostValid) return refuse(exchange, 'The Host header is empty or not valid.')
     if (head.lengths === 0) {
+      exchange.mustClose = true
       return methodsWithBody.has(exchange.method) ? failures.length_required : null
     }
     if (head.lengths > 1 || !lengthPattern.test(head.lengthText)) {
@@ -153,6 +172,7 @@ function readHeaders(exchange: Exchange, req: HttpRequest): Head {
     lengthText: '',
     hasTransferEncoding: false,
     isUpgrade: false,
+    isHostValid: false,
     connection: '',
     requestId: '',
     apiKey: '',
@@ -181,7 +201,11 @@ function readOwnHeader(exchange: Exchange, head: Head, name: string, value: stri
       head.lengths++
       head.lengthText = value
       break
+    case 'host':
+      head.isHostValid = hostPattern.test(value)
+      break
     case 'connection':
+      if (value === 'close') exchange.isClosedByEngine = true
       if (value !== 'keep-alive' && value !== 'close') head.connection += `,${value}`
       break
     case 'upgrade':
@@ -202,6 +226,9 @@ function readOwnHeader(exchange: Exchange, head: Head, name: string, value: stri
     case 'x-forwarded-for':
       exchange.forwardedFor += exchange.forwardedFor === '' ? value : `,${value}`
       break
+    case 'forwarded':
+      exchange.forwarded += exchange.forwarded === '' ? value : `,${value}`
+      break
     case 'access-control-request-method':
       head.isPreflight = true
       break
@@ -211,6 +238,8 @@ function readOwnHeader(exchange: Exchange, head: Head, name: string, value: stri
 /** RFC 9110, 7.6.1: what Connection names is meant for this hop only. */
 function dropNamedHeaders(exchange: Exchange, connection: string): void {
   const named = new Set(connection.split(',').map((name) => name.trim().toLowerCase()))
+  // RFC 9112, 9.6. uWS sees it only where it stands alone.
+  if (named.has('close')) exchange.mustClose = true
   dropHeaders(exchange, (name) => named.has(name))
 }
 
@@ -249,8 +278,18 @@ function readTarget(exchange: Exchange, head: Head, path: string, query: string)
     exchange.secret = head.apiKey
   } else if (/^bearer /i.test(head.authorization)) {
     exchange.secret = head.authorization.slice('bearer '.length).trim()
+  } else if (/^basic /i.test(head.authorization)) {
+    exchange.secret = keyOfBasic(head.authorization.slice('basic '.length))
   }
   exchange.target = query === '' ? rest : `${rest}?${query}`
+}
+
+/** `https://:<key>@host`, as clients of Infura write it, or `https://<key>@host`. */
+function keyOfBasic(credentials: string): string {
+  const text = Buffer.from(credentials, 'base64').toString('latin1')
+  const colon = text.indexOf(':')
+  if (colon < 0) return text
+  return text.slice(colon + 1) || text.slice(0, colon)
 }
 
 function pathOf(target: string): string {

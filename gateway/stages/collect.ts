@@ -98,12 +98,11 @@ export function createCollect(deps: CollectDeps): Collect {
     read(exchange) {
       const { body, chain } = exchange
       if (chain?.kind === 'rest') return null
-      if (exchange.method !== 'POST') {
-        exchange.detail = 'Send JSON-RPC as POST.'
-        return failures.invalid_request
-      }
+      if (exchange.method !== 'POST') return failures.http_method_not_allowed
       const found = body === null ? 'parse_error' : scan(body, batchItemsMax, versionsOf(exchange))
-      if (found === 'parse_error') return failures.parse_error
+      if (found === 'parse_error') {
+        return isCompressed(exchange) ? failures.unsupported_media_type : failures.parse_error
+      }
       exchange.scan = found
       if (found.calls.length > batchItemsMax) return failures.batch_too_large
       exchange.detail = problemOf(found)
@@ -125,6 +124,11 @@ const holdingOf = ({ key, failure }: Exchange): Holding | null =>
 
 /** Other chains than those of the EVM have nodes and clients that are older than JSON-RPC 2.0. */
 const versionsOf = ({ chain }: Exchange): Versions => (chain?.kind === 'jsonrpc' ? 'known' : 'two')
+
+/** Looked for only in what is no JSON as it came. */
+function isCompressed({ headers }: Exchange): boolean {
+  return headers.some((name, at) => at % 2 === 0 && name === 'content-encoding')
+}
 
 /** What is wrong with the request as a whole; the items of a batch are judged one by one. */
 function problemOf({ isBatch, calls }: Scan): string {

@@ -4,7 +4,13 @@
 import { ArrayMerge } from '../answers/array-merge.ts'
 import type { HeldAnswers } from '../answers/held-answers.ts'
 import { arrayOf, ownErrors, withOwnErrors } from '../answers/own-errors.ts'
-import { endWithoutBody, writeOwnHeaders, writeRateLimit } from '../answers/own-headers.ts'
+import {
+  endWithoutBody,
+  readNoMore,
+  writeOwnHeaders,
+  writeRateLimit,
+  writeRefusalHeaders
+} from '../answers/own-headers.ts'
 import {
   type AnswerFault,
   learnFromLarge,
@@ -60,7 +66,7 @@ export class Respond {
       this.#deps.settle(exchange)
       return
     }
-    const { body, scan, mustClose, res } = exchange
+    const { body, scan, res } = exchange
     const text = Buffer.from(errorAnswer(failure, exchange, body, scan, this.#deps.batchItemsMax))
     const { length } = text
     // Clients that send notifications read a 200 as JSON, and a 204 not at all.
@@ -72,19 +78,13 @@ export class Respond {
       res.writeStatus(isNothing ? statusLineOf(204) : failure.statusLine)
       writeOwnHeaders(exchange)
       if (length > 0) res.writeHeader('Content-Type', 'application/json')
-      this.#writeWait(exchange, failure)
-      if (mustClose) res.end(exchange.method === 'HEAD' ? '' : text, true)
-      else if (isNothing) res.endWithoutBody()
-      else if (exchange.method === 'HEAD') endWithoutBody(res, length)
+      if (failure === this.#deps.failures.rate_limited) writeRateLimit(exchange)
+      writeRefusalHeaders(exchange, failure)
+      if (exchange.method === 'HEAD') endWithoutBody(exchange, length)
+      else if (isNothing) endWithoutBody(exchange, -1)
       else isOut = this.#give(exchange, text)
     })
     this.#finishWhole(exchange, isOut)
-  }
-
-  /** When trying again helps. */
-  #writeWait(exchange: Exchange, failure: Failure): void {
-    if (failure === this.#deps.failures.rate_limited) writeRateLimit(exchange)
-    if (failure.status === 503) exchange.res.writeHeader('Retry-After', '01')
   }
 
   preflight(exchange: Exchange): void {
@@ -96,7 +96,7 @@ export class Respond {
       res.writeHeader('Access-Control-Allow-Methods', 'GET, HEAD, POST, PUT, PATCH, DELETE')
       res.writeHeader('Access-Control-Allow-Headers', 'Authorization, Content-Type, X-API-Key, *')
       res.writeHeader('Access-Control-Max-Age', '86400')
-      res.endWithoutBody()
+      endWithoutBody(exchange, -1)
     })
     this.#finish(exchange)
   }
@@ -115,7 +115,7 @@ export class Respond {
       res.writeStatus(statusLineOf(exchange.status))
       writeOwnHeaders(exchange)
       if (isNothing) {
-        res.endWithoutBody()
+        endWithoutBody(exchange, -1)
         return
       }
       res.writeHeader('Content-Type', 'application/json')
@@ -128,9 +128,11 @@ export class Respond {
   #give(exchange: Exchange, body: Buffer): boolean {
     const { res } = exchange
     if (body.length <= smallAnswerBytesMax) {
-      res.end(body)
+      res.end(body, exchange.mustClose)
       return true
     }
+    if (exchange.mustClose) res.writeHeader('Connection', 'close')
+    readNoMore(exchange)
     const offset = res.getWriteOffset()
     const [, isDone] = res.tryEnd(body, body.length)
     if (isDone) return true
@@ -220,7 +222,10 @@ export class Respond {
       return
     }
     exchange.bytesOut += rest.length
-    exchange.res.cork(() => exchange.res.end(rest))
+    exchange.res.cork(() => {
+      readNoMore(exchange)
+      exchange.res.end(rest)
+    })
     this.#finishStream(exchange)
   }
 
@@ -248,7 +253,7 @@ export class Respond {
       if (exchange.status !== 200) res.writeStatus(statusLineOf(exchange.status))
       writeOwnHeaders(exchange, answerHeaders)
       if (answerHeaders !== null) writeReturnedHeaders(exchange, answerHeaders)
-      if (hasNoBody(exchange)) endWithoutBody(res, exchange.answerLength)
+      if (hasNoBody(exchange)) endWithoutBody(exchange, exchange.answerLength)
       else isOut = this.#give(exchange, body)
     })
     exchange.lastByte = isOut ? 0 : lastByteOf(body, 0)
@@ -297,6 +302,7 @@ export class Respond {
       res.writeStatus(statusLineOf(exchange.status))
       writeOwnHeaders(exchange, answerHeaders)
       if (answerHeaders !== null) writeReturnedHeaders(exchange, answerHeaders)
+      if (exchange.mustClose) res.writeHeader('Connection', 'close')
     })
     if (answerPieces.length === 0) return
     exchange.answerPieces = []
@@ -324,6 +330,7 @@ export class Respond {
         return
       }
       const offset = res.getWriteOffset()
+      if (offset + bytes.length === answerLength) readNoMore(exchange)
       ;[isTaken, isDone] = res.tryEnd(bytes, answerLength)
       if (!isTaken) {
         const taken = res.getWriteOffset() - offset

@@ -123,7 +123,9 @@ t.test('bodies', async (t) => {
   const twice = '{"jsonrpc":"2.0","id":5,"method":"eth_call","Method":"debug_traceBlock"}'
   await expect(t, await post(good.secret, twice), 'invalid_request', 5)
   const other = await fetch(`${gateway.url}/api=${good.secret}`)
-  await expect(t, other, 'invalid_request', null)
+  await expect(t, other, 'http_method_not_allowed', null)
+  const packed = { 'content-encoding': 'gzip' }
+  await expect(t, await post(good.secret, '\x1f', packed), 'unsupported_media_type', null)
   const large = { ...call, params: ['x'.repeat(5000)] }
   await expect(t, await post(good.secret, large), 'body_too_large', null)
 })

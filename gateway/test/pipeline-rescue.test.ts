@@ -32,6 +32,7 @@ async function serve(t: { teardown: (work: () => void) => void }, broken: Partia
     settled.push(exchange)
   }
   const limits = {
+    isProxied: () => false,
     bodyBytesMax: 10_000,
     bodies: new ByteAccount(100_000, 10_000),
     batchItemsMax: 10
@@ -41,7 +42,12 @@ async function serve(t: { teardown: (work: () => void) => void }, broken: Partia
     clock,
     deadlines,
     exchangesMax: 100,
-    accept: createAccept({ failures, newRequestId: () => 'request-1', bodyBytesMax: 10_000 }),
+    accept: createAccept({
+      failures,
+      newRequestId: () => 'request-1',
+      bodyBytesMax: 10_000,
+      isProxied: () => false
+    }),
     authenticate(exchange) {
       exchange.waitsFor &= ~waitsForKey
       return null
