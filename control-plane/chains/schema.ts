@@ -87,6 +87,7 @@ export function presentChain({ chain, upstreams }: ChainView): Static<typeof cha
 export const listChainsRoute = {
   operationId: 'listChains',
   summary: 'List the chains that can be called',
+  description: 'In pages, for everybody who is signed in.',
   tags,
   querystring: pageQuery,
   response: { 200: pageOf(chainSchema) }
@@ -95,6 +96,7 @@ export const listChainsRoute = {
 export const readChainRoute = {
   operationId: 'readChain',
   summary: 'Read a chain',
+  description: 'By its name, for everybody who is signed in.',
   tags,
   params,
   response: { 200: chainSchema }
@@ -103,6 +105,7 @@ export const readChainRoute = {
 export const createChainRoute = {
   operationId: 'createChain',
   summary: 'Add a chain, with its upstreams (operator)',
+  description: 'For the operator. The chain can be called when it has an upstream.',
   tags,
   body: Type.Object(
     {
@@ -121,6 +124,8 @@ export const createChainRoute = {
 export const updateChainRoute = {
   operationId: 'updateChain',
   summary: 'Rename a chain or set its method weights (operator)',
+  description:
+    'For the operator. Only the fields that are named change; method weights are set as a whole.',
   tags,
   params,
   body: Type.Object(
@@ -133,6 +138,7 @@ export const updateChainRoute = {
 export const deleteChainRoute = {
   operationId: 'deleteChain',
   summary: 'Remove a chain that no endpoint uses (operator)',
+  description: 'For the operator. A chain that an endpoint is on stays.',
   tags,
   params,
   response: { 200: removed }
@@ -141,6 +147,7 @@ export const deleteChainRoute = {
 export const createUpstreamRoute = {
   operationId: 'createUpstream',
   summary: 'Add an upstream to a chain (operator)',
+  description: 'For the operator.',
   tags,
   params,
   body: Type.Object({ name: upstreamName, url }, closed),
@@ -150,6 +157,7 @@ export const createUpstreamRoute = {
 export const updateUpstreamRoute = {
   operationId: 'updateUpstream',
   summary: 'Rename an upstream or change its URL (operator)',
+  description: 'For the operator. Only the fields that are named change.',
   tags,
   params: upstreamParams,
   body: Type.Object(
@@ -162,6 +170,7 @@ export const updateUpstreamRoute = {
 export const deleteUpstreamRoute = {
   operationId: 'deleteUpstream',
   summary: 'Remove an upstream (operator)',
+  description: 'For the operator. This cannot be undone.',
   tags,
   params: upstreamParams,
   response: { 200: removed }

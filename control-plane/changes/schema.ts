@@ -47,6 +47,8 @@ export function presentChange(state: ChangeState): Static<typeof changeSchema> {
 export const readChangeRoute = {
   operationId: 'readChange',
   summary: 'Read whether a change is in force on every gateway',
+  description:
+    'Every answer that changes what gateways do has a `change_id`: ask with it until the change is in force.',
   tags: ['changes'],
   params: Type.Object({
     change: Type.Integer({ minimum: 1, description: 'a change_id' })

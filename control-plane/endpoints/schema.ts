@@ -140,6 +140,7 @@ function presentKey(key: ApiKeyRow, now: Date) {
 export const listEndpointsRoute = {
   operationId: 'listEndpoints',
   summary: 'List the endpoints of an org',
+  description: 'The oldest first, each with its api keys, without their secrets.',
   tags,
   params: Type.Object(orgParam),
   querystring: pageQuery,
@@ -168,6 +169,8 @@ export const createEndpointRoute = {
 export const readEndpointRoute = {
   operationId: 'readEndpoint',
   summary: 'Read an endpoint',
+  description:
+    'With its api keys, without their secrets. Keys that have ended are shown for 30 days.',
   tags,
   params,
   response: { 200: endpointSchema }
@@ -195,6 +198,7 @@ export const updateEndpointRoute = {
 export const deleteEndpointRoute = {
   operationId: 'deleteEndpoint',
   summary: 'Delete an endpoint: its keys stop',
+  description: 'This cannot be undone.',
   tags,
   params,
   response: {
@@ -216,6 +220,7 @@ export const rotateRoute = {
 export const revokeRoute = {
   operationId: 'revokeKey',
   summary: 'Revoke one api key',
+  description: 'The other keys of the endpoint go on working. This cannot be undone.',
   tags,
   params: keyParams,
   response: { 200: changedEndpoint }

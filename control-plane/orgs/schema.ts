@@ -48,6 +48,7 @@ const changedOrg = Type.Object({ ...fields, change_id: changeId }, { title: 'Cha
 export const listOrgsRoute = {
   operationId: 'listOrgs',
   summary: 'List orgs',
+  description: 'Those you belong to, the oldest first. The operator can ask for all.',
   tags: ['orgs'],
   querystring: Type.Object(
     {
@@ -66,6 +67,8 @@ export const listOrgsRoute = {
 export const createOrgRoute = {
   operationId: 'createOrg',
   summary: 'Create an org',
+  description:
+    'You become its owner. It begins with the limits that the operator chose for new orgs, and one user may own only so many.',
   tags: ['orgs'],
   body: Type.Object({ name: label('the name of the org') }, closed),
   response: { 201: orgSchema }
@@ -74,6 +77,7 @@ export const createOrgRoute = {
 export const readOrgRoute = {
   operationId: 'readOrg',
   summary: 'Read an org',
+  description: 'For its members, and the operator.',
   tags: ['orgs'],
   params,
   response: { 200: orgSchema }

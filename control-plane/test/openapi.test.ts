@@ -11,6 +11,7 @@ const { body: document } = await plane.client().get('/openapi.json')
 interface Operation {
   operationId: string
   summary: string
+  description?: string
   tags: string[]
   security?: object[]
   parameters?: { name: string; in: string; schema: object }[]
@@ -35,6 +36,7 @@ t.test('it is OpenAPI 3.1, and every operation says what it is', async (t) => {
     const name = `${method} ${path}`
     t.match(operation.operationId, /^[a-z][A-Za-z]+$/, name)
     t.ok(operation.summary, name)
+    t.ok(operation.description, `${name} is described`)
     t.ok(Array.isArray(operation.security), `${name} says who may call it`)
     t.equal(operation.tags.length, 1, name)
     t.ok(

@@ -118,6 +118,7 @@ export const resetPasswordRoute = {
 export const readMeRoute = {
   operationId: 'readMe',
   summary: 'Read your account',
+  description: 'Name, address, whether the address is verified, and whether you are the operator.',
   tags: ['me'],
   response: { 200: userSchema }
 }
@@ -125,6 +126,7 @@ export const readMeRoute = {
 export const updateMeRoute = {
   operationId: 'updateMe',
   summary: 'Change your name',
+  description: 'Only the fields that are named change.',
   tags: ['me'],
   body: Type.Object(
     {
