@@ -128,10 +128,10 @@ const result: RunResult = {
 
 t.test('matrix: the node must have seen what autocannon counted', async (t) => {
   checkCount(single, result, 50, 150)
-  checkCount(single, result, 50, 150 + single.connections)
+  checkCount(single, result, 50, 150 + 2 * single.connections)
   checkCount(single, result, null, null)
   t.throws(() => checkCount(single, result, 50, 149), { message: /100 answers, and the node 99/ })
-  t.throws(() => checkCount(single, result, 50, 151 + single.connections))
+  t.throws(() => checkCount(single, result, 50, 151 + 2 * single.connections))
 })
 
 t.test('matrix: errors, resets and silence are never figures', async (t) => {
