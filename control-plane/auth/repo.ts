@@ -1,6 +1,6 @@
 // The SQL of sessions. A refresh token is spent by one update that only one request can win; everything else about it is
 // read behind that update, in the same transaction, so that a loser sees what the winner wrote.
-import { and, eq, gt, inArray, isNull } from 'drizzle-orm'
+import { and, eq, gt, inArray, isNull, or } from 'drizzle-orm'
 import type { Database } from '../../drizzle/client.ts'
 import { refreshTokens, sessions, users } from '../../drizzle/schema/accounts.ts'
 import { appendAudit } from '../audit/append-audit.ts'
@@ -153,6 +153,25 @@ function refreshTokenStatements({ orm }: Pick<Database, 'orm'>) {
         .from(refreshTokens)
         .innerJoin(sessions, eq(sessions.id, refreshTokens.sessionId))
         .where(eq(refreshTokens.hash, hash))
+      return row?.session ?? null
+    },
+
+    /** The session of a token that could be refreshed with now: not spent before `spentSince`, and not past its end. */
+    async findRefreshable(hash: Buffer, now: Date, spentSince: Date): Promise<SessionRow | null> {
+      const { usedAt, expiresAt } = refreshTokens
+      const [row] = await orm
+        .select({ session: sessions })
+        .from(refreshTokens)
+        .innerJoin(sessions, eq(sessions.id, refreshTokens.sessionId))
+        .where(
+          and(
+            eq(refreshTokens.hash, hash),
+            gt(expiresAt, now),
+            or(isNull(usedAt), gt(usedAt, spentSince)),
+            isNull(sessions.revokedAt),
+            gt(sessions.expiresAt, now)
+          )
+        )
       return row?.session ?? null
     }
   }

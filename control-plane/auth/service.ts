@@ -113,9 +113,10 @@ function sessionActs({ repo, clock, config }: AuthServiceDeps) {
   return {
     /** Whose session a refresh token belongs to that could be refreshed with it; null for none. Nothing is spent. */
     async findHolder(token: string): Promise<string | null> {
-      const session = await repo.findSession(hashToken(token))
-      const isOpen = session !== null && session.revokedAt === null && session.expiresAt > clock()
-      return isOpen ? session.userId : null
+      const now = clock()
+      const spentSince = new Date(now.getTime() - durations.refreshGrace)
+      const session = await repo.findRefreshable(hashToken(token), now, spentSince)
+      return session?.userId ?? null
     },
 
     async refresh(token: string, caller: Caller): Promise<OpenSession> {

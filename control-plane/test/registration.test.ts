@@ -153,6 +153,22 @@ t.test('who registered follows the link on another device with the password', as
   t.equal((await nora.get('/v1/me')).status, 200, 'the session goes on')
 })
 
+t.test('a refresh token that was spent long ago proves nothing', async (t) => {
+  const olaf = await newcomer(plane, 'olaf')
+  const token = await mailedToken(plane, olaf.email)
+  const spent = olaf.cookie
+  await olaf.post('/v1/auth/refresh')
+  t.not(olaf.cookie, spent)
+  plane.advance(60_000)
+  const thief = plane.client()
+  thief.cookie = spent
+  t.match(await thief.post('/v1/auth/verify-email', { token }), {
+    status: 403,
+    body: { code: 'password_required' }
+  })
+  t.equal((await olaf.post('/v1/auth/verify-email', { token })).status, 200)
+})
+
 t.test('a password that is guessed first is refused, and says why', async (t) => {
   const client = plane.client('otto@example.com')
   for (const password of [
