@@ -10,7 +10,6 @@ import { type ConnectionOptions, connect as connectTls } from 'node:tls'
 import t, { type Test } from 'tap'
 import { createTestDatabase } from '../../drizzle/test/support/test-database.ts'
 import { spawn } from '../../scripts/test/support/processes.ts'
-import { patienceMs } from '../../scripts/test/support/until.ts'
 import { freePorts, startGateway, until } from './support/gateway-process.ts'
 import { requestText } from './support/raw-client.ts'
 import { createTenant } from './support/tenant.ts'
@@ -289,12 +288,16 @@ for (const front of fronts) {
 async function callsInSequence(t: Test, port: number, count: number): Promise<void> {
   const socket = openTls(port, clientAddress)
   let received = ''
-  for (let done = 0; done < count; done++) {
+  socket.on('data', (bytes) => {
+    received += bytes
+  })
+  for (let done = 1; done <= count; done++) {
     socket.write(post())
-    while (received.split('"result":"eth_chainId"}').length - 1 <= done) {
-      const [bytes] = await once(socket, 'data', { signal: AbortSignal.timeout(patienceMs) })
-      received += bytes
-    }
+    const isAnswered = () => received.split('"result":"eth_chainId"}').length > done
+    await until(
+      () => socket.closed || isAnswered(),
+      () => received
+    )
   }
   socket.destroy()
   t.equal(received.split('HTTP/1.1 200').length - 1, count)
