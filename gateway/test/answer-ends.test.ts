@@ -5,7 +5,7 @@ import t from 'tap'
 import { createTestDatabase } from '../../drizzle/test/support/test-database.ts'
 import { startGateway, until } from './support/gateway-process.ts'
 import { requestText, sendRaw } from './support/raw-client.ts'
-import { certificateFile, startRawUpstream, transportOf } from './support/raw-upstream.ts'
+import { certificateFile, reset, startRawUpstream, transportOf } from './support/raw-upstream.ts'
 import { createTenant } from './support/tenant.ts'
 
 const call = '{"jsonrpc":"2.0","id":"mine","method":"eth_chainId"}'
@@ -34,7 +34,6 @@ const callAnother = () =>
   sendRaw(gateway.port, requestText('POST', `/api=${otherTenant.secret}`, {}, call))
 
 const cut = (socket: Socket) => transportOf(socket).end()
-const reset = (socket: Socket) => transportOf(socket).resetAndDestroy()
 
 for (const scheme of ['http', 'https'] as const) {
   t.test(scheme, async (t) => {

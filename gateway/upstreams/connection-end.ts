@@ -9,6 +9,8 @@ import { errors } from 'undici'
 interface Handle {
   /** Whether Node has asked it to read. */
   reading?: boolean
+  /** Returns 0, or why not. */
+  readStart?(): number
   /** Of a TLS connection: the TCP connection below. */
   _parent?: { readStart(): number; readStop(): number }
 }
@@ -18,6 +20,24 @@ export function makeEndsHonest(socket: Socket): void {
   socket.destroy = (error?: Error) =>
     destroy.call(socket, isReset(error) ? cutShort('reset', error) : error)
   if ('encrypted' in socket) makeTlsEndsHonest(socket)
+  else makeTcpEndsHonest(socket)
+}
+
+/**
+ * libuv calls it an end when the last bytes and a reset arrive together: it sees that the connection is over, and does not
+ * read on to learn how. So an end is believed when it comes a second time; a reset is told as one then.
+ */
+function makeTcpEndsHonest(socket: Socket): void {
+  const { push } = socket
+  let hasEnded = false
+  socket.push = (bytes: unknown, encoding?: BufferEncoding) => {
+    if (bytes === null && !hasEnded) {
+      hasEnded = true
+      const handle = (socket as unknown as { _handle: Handle | null })._handle
+      if (handle?.readStart?.() === 0) return false
+    }
+    return push.call(socket, bytes, encoding)
+  }
 }
 
 const isReset = (error?: Error): boolean => (error as NodeJS.ErrnoException)?.code === 'ECONNRESET'

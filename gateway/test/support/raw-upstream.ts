@@ -86,6 +86,17 @@ function secured(connection: Socket): Socket {
 /** The TCP connection below a TLS one, else the connection itself: for ends that TLS does not know of. */
 export const transportOf = (socket: Socket): Socket => connections.get(socket) ?? socket
 
+/**
+ * Resets a connection and sends no end before: Node's own resetAndDestroy ends it first, and a peer that reads in between
+ * sees an ordinary end. What was not yet sent is lost.
+ */
+export function reset(socket: Socket): void {
+  const transport = transportOf(socket)
+  // What resetAndDestroy sets too.
+  Object.assign(transport, { resetAndClosing: true })
+  transport.destroy()
+}
+
 /** The first request in `text`, or null when it is not complete. */
 function readRequest(text: string): RawRequest | null {
   const headEnd = text.indexOf('\r\n\r\n')
