@@ -79,6 +79,17 @@ for (const scheme of ['http', 'https'] as const) {
       }
     }
 
+    t.test('an answer that is reset together with its last bytes is a failure', async (t) => {
+      // Whether both are read at once is up to the kernel: about each sixth time.
+      for (let i = 0; i < 60; i++) {
+        upstream.answer = (socket) => {
+          socket.write(heads['HTTP/1.1'] + shortText)
+          setImmediate(reset, socket)
+        }
+        t.equal((await post())?.status, 502)
+      }
+    })
+
     t.test('an answer that says its length is complete however its connection ends', async (t) => {
       const framed = `HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: ${shortText.length}\r\n\r\n`
       for (const end of [cut, reset, (socket: Socket) => socket.end()]) {
