@@ -10,6 +10,10 @@ export interface DatabaseProxy {
   /** Connections that were opened, ever. */
   readonly connections: number
   freeze(): void
+  /** Answers to queries that contain `text` are held from now on, and no others. */
+  holdAnswersTo(text: string): void
+  /** Whether an answer of that kind is being held. */
+  readonly isHolding: boolean
   /** Everything that was held goes on. */
   thaw(): void
   cut(): Promise<void>
@@ -35,6 +39,9 @@ class TcpProxy implements DatabaseProxy {
   #isFrozen = false
   readonly #held: (() => void)[] = []
   #commitsToLose = 0
+  #textToHold = ''
+  /** Sides of the server whose answers are held. */
+  readonly #asked = new Set<Socket>()
   readonly #doomed = new Set<Socket>()
 
   constructor(target: URL) {
@@ -58,8 +65,18 @@ class TcpProxy implements DatabaseProxy {
     this.#isFrozen = true
   }
 
+  holdAnswersTo(text: string): void {
+    this.#textToHold = text
+  }
+
+  get isHolding(): boolean {
+    return this.#held.length > 0
+  }
+
   thaw(): void {
     this.#isFrozen = false
+    this.#textToHold = ''
+    this.#asked.clear()
     for (const goOn of this.#held.splice(0)) goOn()
   }
 
@@ -101,7 +118,11 @@ class TcpProxy implements DatabaseProxy {
         for (const socket of pair) socket.destroy()
         return
       }
-      if (this.#isFrozen) this.#held.push(() => to.write(bytes))
+      const isClient = from === pair[0]
+      if (isClient && this.#textToHold !== '' && bytes.includes(this.#textToHold)) {
+        this.#asked.add(to)
+      }
+      if (this.#isFrozen || this.#asked.has(from)) this.#held.push(() => to.write(bytes))
       else to.write(bytes)
     })
     from.on('error', () => undefined)
