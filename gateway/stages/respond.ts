@@ -184,7 +184,7 @@ export class Respond {
     return answerLength > bytesMax || answerBytes > bytesMax
   }
 
-  /** @param bytes good until the next read. */
+  /** @param bytes never written again (upstreams/read-memory.ts). */
   piece(exchange: Exchange, bytes: Buffer): void {
     if (exchange.isOver) return
     exchange.answerBytes += bytes.length
